@@ -1,0 +1,388 @@
+package engine
+
+import (
+	clist "container/list"
+	"context"
+	"time"
+
+	"omnibus/bus/spec"
+)
+
+// A Queue is a handle to one queue of an [Engine].
+type Queue struct {
+	engine *Engine
+	start  time.Time // its monotonic clock is the queue's
+
+	// All below is guarded by engine.mu.
+	state   *queue
+	waiters *clist.List // of *waiter, the longest-waiting first
+	timer   *time.Timer // wakes the waiters; nil while nothing is due or nobody waits
+	closed  bool        // deleted
+}
+
+// waiter is a receive that found nothing and waits.
+type waiter struct {
+	n          int
+	visibility time.Duration
+	out        chan received  // holds one; sent to once, by whoever takes the waiter off the list
+	place      *clist.Element // in the list
+}
+
+type received struct {
+	deliveries []Delivery
+	err        error
+}
+
+func newHandle(e *Engine, name string, number uint64) *Queue {
+	start := time.Now()
+	return &Queue{
+		engine:  e,
+		start:   start,
+		state:   newQueue(name, number, e.seed, start.UnixNano()),
+		waiters: clist.New(),
+	}
+}
+
+// Name returns the queue's name.
+func (q *Queue) Name() string { return q.state.name }
+
+// lock takes the engine's lock and brings the queue up to the present.
+func (q *Queue) lock() error {
+	q.engine.mu.Lock()
+	if q.closed {
+		q.engine.mu.Unlock()
+		return doesNotExist(q.state.name)
+	}
+	q.advance()
+	return nil
+}
+
+func (q *Queue) advance() { q.state.advance(q.now()) }
+
+// now returns what the queue's clock shows. It does not follow the wall clock
+// when that is set.
+func (q *Queue) now() int64 { return q.start.UnixNano() + int64(time.Since(q.start)) }
+
+// unlock serves the waiters and gives the lock back.
+func (q *Queue) unlock() {
+	q.serve()
+	q.engine.mu.Unlock()
+}
+
+// Send adds one message. It fails with the errors of [spec.CheckMessage],
+// [spec.CheckDelay] and [spec.CheckGroup], and on FIFO queues when a group or
+// deduplication id is missing.
+func (q *Queue) Send(m Message) (Sent, error) {
+	if err := q.lock(); err != nil {
+		return Sent{}, err
+	}
+	defer q.unlock()
+	sent, used, err := q.state.send(&m, q.engine.ids+1)
+	if used {
+		q.engine.ids++
+	}
+	return sent, err
+}
+
+// A ReceiveRequest says how to receive. The zero value takes one message, with
+// the queue's own visibility timeout and wait.
+type ReceiveRequest struct {
+	Max        int            // messages at most: 1 to 10; 0 means 1
+	Visibility *time.Duration // 0 to 12 h; nil means the queue's own
+	Wait       *time.Duration // for the first message: 0 to 20 s; nil means the queue's own
+}
+
+// Receive takes messages that are ready, or waits for one. It returns none and
+// no error when the wait is over, ctx's error when ctx ends first, and OverLimit
+// when a standard queue has 120,000 messages in flight. A receive that ctx ends
+// takes nothing: a message handed to it meanwhile is the next one to be
+// received, as if it had never been taken.
+func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := q.lock(); err != nil {
+		return nil, err
+	}
+	w, wait := q.waiter(r)
+	got := q.receive(w)
+	if len(got.deliveries) > 0 || got.err != nil || wait == 0 {
+		q.unlock()
+		return got.deliveries, got.err
+	}
+	w.out = make(chan received, 1)
+	w.place = q.waiters.PushBack(w)
+	q.unlock()
+
+	timeout := time.NewTimer(wait)
+	defer timeout.Stop()
+	select {
+	case got := <-w.out:
+		return got.deliveries, got.err
+	case <-timeout.C:
+	case <-ctx.Done():
+	}
+	q.engine.mu.Lock()
+	defer q.unlock()
+	q.waiters.Remove(w.place)
+	select {
+	case got := <-w.out: // it was handed messages before it could leave
+		if ctx.Err() == nil {
+			return got.deliveries, got.err
+		}
+		for i := len(got.deliveries) - 1; i >= 0; i-- {
+			q.state.untake(got.deliveries[i].ReceiptHandle)
+		}
+	default:
+	}
+	return nil, ctx.Err()
+}
+
+func (r *ReceiveRequest) check() error {
+	if r.Max == 0 {
+		r.Max = 1
+	}
+	if r.Max < 1 || r.Max > spec.MaxBatchEntries {
+		return spec.Errorf(spec.InvalidParameterValue, "MaxNumberOfMessages %d is out of range; allowed are 1 to %d", r.Max, spec.MaxBatchEntries)
+	}
+	if r.Visibility != nil {
+		if err := spec.CheckVisibility(*r.Visibility); err != nil {
+			return err
+		}
+	}
+	if r.Wait != nil {
+		return spec.CheckWait(*r.Wait)
+	}
+	return nil
+}
+
+// waiter returns the receive that r asks for, and how long it may wait.
+func (q *Queue) waiter(r ReceiveRequest) (*waiter, time.Duration) {
+	w := &waiter{n: r.Max, visibility: q.state.attrs.Visibility}
+	give(&w.visibility, r.Visibility)
+	wait := q.state.attrs.Wait
+	give(&wait, r.Wait)
+	return w, wait
+}
+
+// receive tries once, and moves dead letters to where they belong.
+func (q *Queue) receive(w *waiter) received {
+	out, dead, err := q.state.receive(w.n, w.visibility)
+	if len(dead) > 0 {
+		q.bury(dead)
+	}
+	return received{out, err}
+}
+
+// bury moves messages to the dead-letter queue. If that was deleted meanwhile
+// they are lost, as on AWS.
+func (q *Queue) bury(dead []*message) {
+	to := q.engine.queues[q.state.attrs.DeadLetter.Queue]
+	if to == nil {
+		return
+	}
+	to.advance()
+	for _, m := range dead {
+		x := m.extras()
+		x.source, x.receivesThere = q.state.name, m.receives
+		m.extra = &x
+		if to.state.attrs.FIFO {
+			to.state.add(m, int64(to.state.attrs.Delay))
+		} else {
+			to.state.add(m, 0)
+		}
+	}
+	to.serve()
+}
+
+// serve hands ready messages to the waiters in turn, and sets the timer for
+// those that must go on waiting. A waiter is off the list while it is served,
+// since burying a dead letter can lead back here.
+func (q *Queue) serve() {
+	for q.waiters.Len() > 0 {
+		w := q.waiters.Remove(q.waiters.Front()).(*waiter)
+		got := q.receive(w)
+		if len(got.deliveries) == 0 && got.err == nil {
+			w.place = q.waiters.PushFront(w)
+			break
+		}
+		w.out <- got
+	}
+	q.setTimer()
+}
+
+// setTimer has the waiters woken when the next message becomes ready. A timer
+// does not outlive the wait it is for, so that a queue can be used in one
+// synctest bubble after the other.
+func (q *Queue) setTimer() {
+	if q.timer != nil {
+		q.timer.Stop()
+		q.timer = nil
+	}
+	if q.waiters.Len() == 0 {
+		return
+	}
+	if due, ok := q.state.nextDue(); ok {
+		q.timer = time.AfterFunc(time.Duration(due-q.now()), q.wake)
+	}
+}
+
+// wake serves the waiters when the timer has run out.
+func (q *Queue) wake() {
+	if q.lock() == nil {
+		q.unlock()
+	}
+}
+
+// close ends all waits. engine.mu is held.
+func (q *Queue) close() {
+	q.closed = true
+	if q.timer != nil {
+		q.timer.Stop()
+	}
+	for q.waiters.Len() > 0 {
+		w := q.waiters.Remove(q.waiters.Front()).(*waiter)
+		w.out <- received{err: doesNotExist(q.state.name)}
+	}
+}
+
+// Delete removes the message that a receipt handle names. It reports false, and
+// no error, when the message is gone already, or when the handle is of an
+// earlier delivery and a newer one holds the message, which then stays. On a
+// FIFO queue a handle whose visibility timeout is over is refused.
+func (q *Queue) Delete(receiptHandle string) (bool, error) {
+	if err := q.lock(); err != nil {
+		return false, err
+	}
+	defer q.unlock()
+	return q.state.delete(receiptHandle)
+}
+
+// ChangeVisibility makes the message that a receipt handle names visible again
+// in d from now, 0 to 12 hours; 0 at once. It fails with MessageNotInflight when
+// the delivery's timeout is over, and with InvalidParameterValue when the
+// message is gone or would be hidden for over 12 hours since its receive.
+func (q *Queue) ChangeVisibility(receiptHandle string, d time.Duration) error {
+	if err := q.lock(); err != nil {
+		return err
+	}
+	defer q.unlock()
+	return q.state.changeVisibility(receiptHandle, d)
+}
+
+// VisibleAt returns when the visibility timeout of the delivery that a receipt
+// handle names ends, and false when that delivery does not hold its message any
+// more.
+func (q *Queue) VisibleAt(receiptHandle string) (time.Time, bool) {
+	if q.lock() != nil {
+		return time.Time{}, false
+	}
+	defer q.unlock()
+	m, err := q.state.held(receiptHandle)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return time.Unix(0, m.due), true
+}
+
+// Attributes returns the queue's attributes and counts.
+func (q *Queue) Attributes() (spec.QueueAttributes, error) {
+	if err := q.lock(); err != nil {
+		return spec.QueueAttributes{}, err
+	}
+	defer q.unlock()
+	a := q.state.attrs
+	a.Counts = q.state.counts()
+	return a, nil
+}
+
+// SetAttributes changes the attributes given. A changed retention period holds
+// for messages already sent, a changed delay for those sent from now on.
+func (q *Queue) SetAttributes(s spec.QueueSettings) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	if err := q.lock(); err != nil {
+		return err
+	}
+	defer q.unlock()
+	if err := q.engine.checkDeadLetter(q.state.name, s); err != nil {
+		return err
+	}
+	return q.state.set(s)
+}
+
+// Purge deletes all messages, those in flight and delayed ones too. It fails
+// with PurgeQueueInProgress within a minute of the last purge, unless the engine
+// is lenient.
+func (q *Queue) Purge() error {
+	if err := q.lock(); err != nil {
+		return err
+	}
+	defer q.unlock()
+	return q.state.purge(q.engine.opts.Lenient)
+}
+
+// Peek returns up to n ready messages, next to be received first, without
+// receiving them. Their receipt handles are empty.
+func (q *Queue) Peek(n int) ([]Delivery, error) {
+	if err := q.lock(); err != nil {
+		return nil, err
+	}
+	defer q.unlock()
+	return q.state.peek(n), nil
+}
+
+// Redrive moves up to n ready messages of a dead-letter queue to the queue named
+// to or, if that is "", back to the queues they came from, and returns how many
+// it moved. They are new messages there: id, time of sending and receive count
+// begin anew. It fails with UnsupportedOperation unless some queue's redrive
+// policy names this one. Messages without a source that still exists stay.
+func (q *Queue) Redrive(to string, n int) (int, error) {
+	if err := q.lock(); err != nil {
+		return 0, err
+	}
+	defer q.unlock()
+	if len(q.engine.deadLetterSources(q.state.name)) == 0 {
+		return 0, spec.Errorf(spec.UnsupportedOperation, "queue %s is not a dead-letter queue of any queue", q.state.name)
+	}
+	if to != "" && q.engine.queues[to] == nil {
+		return 0, doesNotExist(to)
+	}
+	if to != "" && spec.IsFIFOName(to) != q.state.attrs.FIFO {
+		return 0, spec.Errorf(spec.InvalidParameterValue, "queue %s is not of the type of %s: both must be FIFO or both standard", to, q.state.name)
+	}
+	moved := 0
+	touched := map[*Queue]bool{}
+	q.state.eachReady(func(m *message) bool {
+		if moved == n {
+			return false
+		}
+		name := to
+		if name == "" {
+			name = m.extras().source
+		}
+		dest := q.engine.queues[name]
+		if dest == nil || dest == q {
+			return true
+		}
+		dest.advance()
+		q.state.drop(m)
+		q.engine.ids++
+		again := &message{id: q.engine.ids, body: m.body, attrs: m.attrs, sent: dest.state.now}
+		if x := m.extras(); x.group != "" || x.dedup != "" {
+			again.extra = &extra{group: x.group, dedup: x.dedup}
+		}
+		dest.state.add(again, int64(dest.state.attrs.Delay))
+		touched[dest] = true
+		moved++
+		return true
+	})
+	for dest := range touched {
+		dest.serve()
+	}
+	return moved, nil
+}

@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+
+	"omnibus/bus/spec"
+)
+
+// receipt is what a receipt handle says: which queue, which message, and which
+// of its deliveries.
+type receipt struct {
+	queue    uint64
+	message  uint64
+	delivery int32
+}
+
+const receiptBytes = 8 + 8 + 4
+
+// String returns the receipt handle: opaque to its holder, and short.
+func (r receipt) String() string {
+	var b [receiptBytes]byte
+	binary.BigEndian.PutUint64(b[0:], r.queue)
+	binary.BigEndian.PutUint64(b[8:], r.message)
+	binary.BigEndian.PutUint32(b[16:], uint32(r.delivery))
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// parseReceipt reads a receipt handle of the queue with the number queue.
+func parseReceipt(handle string, queue uint64) (receipt, error) {
+	var b [receiptBytes]byte
+	if base64.RawURLEncoding.DecodedLen(len(handle)) == receiptBytes {
+		if _, err := base64.RawURLEncoding.Strict().Decode(b[:], []byte(handle)); err == nil {
+			r := receipt{binary.BigEndian.Uint64(b[0:]), binary.BigEndian.Uint64(b[8:]), int32(binary.BigEndian.Uint32(b[16:]))}
+			if r.queue == queue {
+				return r, nil
+			}
+		}
+	}
+	return receipt{}, spec.Errorf(spec.ReceiptHandleIsInvalid, "%.80q is not a receipt handle of this queue", handle)
+}
+
+// messageID returns the id of the n-th message of an engine: a UUID (RFC 9562,
+// version 8) of the engine's random seed and the message's number, so that
+// messages need not store theirs.
+func messageID(seed, n uint64) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[0:], seed)
+	binary.BigEndian.PutUint64(b[8:], n)
+	b[6] = b[6]&0x0f | 0x80
+	b[8] = b[8]&0x3f | 0x80
+	var s [36]byte
+	hex.Encode(s[0:], b[0:4])
+	hex.Encode(s[9:], b[4:6])
+	hex.Encode(s[14:], b[6:8])
+	hex.Encode(s[19:], b[8:10])
+	hex.Encode(s[24:], b[10:16])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return string(s[:])
+}
