@@ -1,0 +1,101 @@
+package driver
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"omnibus/bus/spec"
+)
+
+// SendOptions are what a sender may say of a message beyond the portable type.
+// A backend offers them to a message's BeforeSend: its as function sets a
+// **SendOptions to the options of the message about to be sent.
+type SendOptions struct {
+	Delay         *time.Duration // nil: the queue's own
+	Attributes    []spec.NamedAttribute
+	Group         string // message group id
+	Deduplication string // deduplication id
+}
+
+// Merge sets what o says in to, and leaves the rest.
+func (o SendOptions) Merge(to *SendOptions) {
+	if o.Delay != nil {
+		to.Delay = o.Delay
+	}
+	to.Attributes = append(to.Attributes, o.Attributes...)
+	if o.Group != "" {
+		to.Group = o.Group
+	}
+	if o.Deduplication != "" {
+		to.Deduplication = o.Deduplication
+	}
+}
+
+// Sent is what a backend tells of a message it has sent, through a message's
+// AfterSend: its as function fills in a *Sent.
+type Sent struct {
+	ID             string // message id
+	SequenceNumber string // of a message to a FIFO queue, else ""
+}
+
+// Details are what a received message tells beyond the portable type. A backend
+// fills them in through the message's As, which takes a *Details. Fields that a
+// backend does not know are zero.
+type Details struct {
+	ID             string // message id
+	ReceiptHandle  string // names this delivery
+	ReceiveCount   int    // deliveries so far, this one counted
+	Sent           time.Time
+	FirstReceived  time.Time
+	Group          string // message group id
+	Deduplication  string // deduplication id
+	SequenceNumber string // in a FIFO queue
+
+	// Attributes are the typed attributes as they travelled. Portable metadata
+	// travels as String attributes with escaped names and values, and is found
+	// here in that form.
+	Attributes map[string]spec.Attribute
+
+	// VisibleAt is when the lease of this delivery ends: from then on another
+	// receiver may get the message. It follows changes of the visibility timeout
+	// and is zero once the lease is lost.
+	VisibleAt time.Time
+
+	// DeadLetterSource is the queue that gave the message up to this one.
+	DeadLetterSource string
+}
+
+// A Translator reads and writes [SendOptions] and [Details] on messages of a
+// stock Go CDK driver, whose As types package bus does not know.
+type Translator interface {
+	// SetSendOptions merges o into the message about to be sent that as gives,
+	// and reports false if as does not know the translator's types.
+	SetSendOptions(as func(any) bool, o SendOptions) (bool, error)
+
+	// Details returns the details of the received message that as gives.
+	Details(as func(any) bool) (Details, bool)
+
+	// Sent returns what is known of the message just sent that as gives.
+	Sent(as func(any) bool) (Sent, bool)
+}
+
+var (
+	translatorsMu sync.Mutex // guards translators
+	translators   []Translator
+)
+
+// RegisterTranslator makes t known to package bus. Backends call it when they
+// are initialized. It is safe for concurrent use.
+func RegisterTranslator(t Translator) {
+	translatorsMu.Lock()
+	defer translatorsMu.Unlock()
+	translators = append(slices.Clip(translators), t)
+}
+
+// Translators returns what has been registered.
+func Translators() []Translator {
+	translatorsMu.Lock()
+	defer translatorsMu.Unlock()
+	return translators
+}

@@ -1,0 +1,237 @@
+package membus
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gocloud.dev/gcerrors"
+	cdk "gocloud.dev/pubsub/driver"
+
+	"omnibus/bus/driver"
+	"omnibus/bus/engine"
+	"omnibus/bus/spec"
+)
+
+// This file holds the Go CDK's side: a driver.Topic and a driver.Subscription
+// over one engine queue.
+
+type topic struct{ q *engine.Queue }
+
+// SendBatch sends the messages one by one. The batch has one message, unless
+// somebody made a pubsub.Topic with other options.
+func (t *topic) SendBatch(ctx context.Context, ms []*cdk.Message) error {
+	for _, m := range ms {
+		if err := t.send(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *topic) send(m *cdk.Message) error {
+	var o driver.SendOptions
+	if m.BeforeSend != nil {
+		err := m.BeforeSend(func(i any) bool {
+			p, ok := i.(**driver.SendOptions)
+			if ok {
+				*p = &o
+			}
+			return ok
+		})
+		if err != nil {
+			return err
+		}
+	}
+	body, attrs := driver.Encode(m.Body, m.Metadata, &o)
+	sent, err := t.q.Send(engine.Message{
+		Body:          body,
+		Attributes:    append(attrs, o.Attributes...),
+		Delay:         o.Delay,
+		Group:         o.Group,
+		Deduplication: o.Deduplication,
+	})
+	if err != nil || m.AfterSend == nil {
+		return err
+	}
+	return m.AfterSend(func(i any) bool {
+		p, ok := i.(*driver.Sent)
+		if ok {
+			*p = driver.Sent{ID: sent.ID, SequenceNumber: sent.SequenceNumber}
+		}
+		return ok
+	})
+}
+
+func (t *topic) As(i any) bool                          { return asQueue(t.q, i) }
+func (t *topic) IsRetryable(error) bool                 { return false }
+func (t *topic) ErrorAs(err error, i any) bool          { return errorAs(err, i) }
+func (t *topic) ErrorCode(err error) gcerrors.ErrorCode { return driver.ErrorCode(err) }
+func (t *topic) Close() error                           { return nil }
+
+func asQueue(q *engine.Queue, i any) bool {
+	p, ok := i.(**engine.Queue)
+	if ok {
+		*p = q
+	}
+	return ok
+}
+
+func errorAs(err error, i any) bool {
+	p, ok := i.(**spec.Error)
+	return ok && errors.As(err, p)
+}
+
+type subscription struct {
+	q          *engine.Queue
+	visibility atomic.Pointer[time.Duration] // nil: the queue's own
+	wait       time.Duration
+	lateAcks   atomic.Int64
+
+	mu      sync.Mutex       // guards all below
+	polls   map[*poll]bool   // the calls of ReceiveBatch in progress
+	pausers map[*func()]bool // what to call when one begins while paused
+}
+
+// poll is a call of ReceiveBatch in progress.
+type poll struct{ cancel context.CancelFunc }
+
+func newSubscription(q *engine.Queue, visibility *time.Duration, wait time.Duration) *subscription {
+	s := &subscription{q: q, wait: wait, polls: map[*poll]bool{}, pausers: map[*func()]bool{}}
+	s.visibility.Store(visibility)
+	return s
+}
+
+// ReceiveBatch waits in the engine, which wakes it when there is a message. It
+// returns neither message nor error when the wait is over or was paused, and is
+// called again then.
+func (s *subscription) ReceiveBatch(ctx context.Context, n int) ([]*cdk.Message, error) {
+	poll, pollCtx := s.begin(ctx)
+	if poll == nil {
+		return nil, nil
+	}
+	defer s.end(poll)
+	ds, err := s.q.Receive(pollCtx, engine.ReceiveRequest{
+		Max:        min(n, spec.MaxBatchEntries),
+		Visibility: s.visibility.Load(),
+		Wait:       &s.wait,
+	})
+	if err != nil {
+		if pollCtx.Err() != nil && ctx.Err() == nil {
+			return nil, nil // paused
+		}
+		return nil, err
+	}
+	ms := make([]*cdk.Message, len(ds))
+	for i := range ds {
+		ms[i] = s.message(&ds[i])
+	}
+	return ms, nil
+}
+
+// begin registers a call of ReceiveBatch, or returns nil while paused.
+func (s *subscription) begin(ctx context.Context) (*poll, context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pausers) > 0 {
+		for idle := range s.pausers {
+			(*idle)()
+		}
+		return nil, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	p := &poll{cancel}
+	s.polls[p] = true
+	return p, ctx
+}
+
+func (s *subscription) end(p *poll) {
+	p.cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.polls, p)
+}
+
+func (s *subscription) pause(idle func()) (resume func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pausers[&idle] = true
+	for p := range s.polls {
+		p.cancel()
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.pausers, &idle)
+	}
+}
+
+func (s *subscription) message(d *engine.Delivery) *cdk.Message {
+	body, metadata, typed := driver.Decode(d.Body, d.Attributes)
+	return &cdk.Message{
+		LoggableID: d.ID,
+		Body:       body,
+		Metadata:   metadata,
+		AckID:      d.ReceiptHandle,
+		AsFunc: func(i any) bool {
+			p, ok := i.(*driver.Details)
+			if ok {
+				*p = details(d)
+				p.Attributes = typed
+				p.VisibleAt, _ = s.q.VisibleAt(d.ReceiptHandle)
+			}
+			return ok
+		},
+	}
+}
+
+// details returns what a delivery tells, attributes excepted.
+func details(d *engine.Delivery) driver.Details {
+	return driver.Details{
+		ID:               d.ID,
+		ReceiptHandle:    d.ReceiptHandle,
+		ReceiveCount:     d.ReceiveCount,
+		Sent:             d.Sent,
+		FirstReceived:    d.FirstReceived,
+		Group:            d.Group,
+		Deduplication:    d.Deduplication,
+		SequenceNumber:   d.SequenceNumber,
+		VisibleAt:        d.VisibleAt,
+		DeadLetterSource: d.DeadLetterSource,
+	}
+}
+
+// SendAcks deletes messages. What comes too late is counted and is no error: an
+// error would end the Subscription.
+func (s *subscription) SendAcks(ctx context.Context, ids []cdk.AckID) error {
+	for _, id := range ids {
+		deleted, err := s.q.Delete(id.(string))
+		if errors.Is(err, spec.QueueDoesNotExist) {
+			return err
+		}
+		if !deleted {
+			s.lateAcks.Add(1)
+		}
+	}
+	return nil
+}
+
+func (s *subscription) CanNack() bool { return true }
+
+// SendNacks makes messages visible at once. A lease that is lost needs no nack.
+func (s *subscription) SendNacks(ctx context.Context, ids []cdk.AckID) error {
+	for _, id := range ids {
+		if err := s.q.ChangeVisibility(id.(string), 0); errors.Is(err, spec.QueueDoesNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *subscription) As(i any) bool                          { return asQueue(s.q, i) }
+func (s *subscription) IsRetryable(error) bool                 { return false }
+func (s *subscription) ErrorAs(err error, i any) bool          { return errorAs(err, i) }
+func (s *subscription) ErrorCode(err error) gcerrors.ErrorCode { return driver.ErrorCode(err) }
+func (s *subscription) Close() error                           { return nil }

@@ -1,0 +1,278 @@
+// Package membus is the backend mem://: queues in this process that behave as
+// SQS queues do, with every control of package bus. It is for tests and for
+// trying things out; nothing outlives the process.
+//
+// # URLs
+//
+// A URL is mem://NAME. Importing the package registers the scheme on
+// [omnibus/bus.DefaultMux]; there, all of a process share one set of queues, and
+// the same name is the same queue. A [Backend] of your own has a set of its own,
+// as a test wants it (in a testing/synctest bubble always):
+//
+//	var mux bus.Mux
+//	mux.Register(membus.Scheme, membus.New(nil))
+//	q, err := mux.Open(ctx, "mem://donors?visibility=5s")
+//
+// Opening a queue creates it if need be. These parameters are of the queue: they
+// set its attributes when it is created, and must agree with it when it exists.
+// Durations are written as in Go, 90s or 1.5h.
+//
+//	delay         how long sent messages stay hidden: 0s to 15m, default 0s
+//	retention     when undeleted messages are dropped: 1m to 336h, default 96h
+//	fifo          true or false, as the name's suffix .fifo says
+//	contentdedup  FIFO: deduplicate by the body, true or false
+//	dlq           name of the dead-letter queue, created if need be
+//	maxreceives   deliveries before a message goes there, 1 to 1000; with dlq only
+//
+// These are of the one who opens it, so that consumers of one queue can differ:
+//
+//	visibility    visibility timeout of its receives: 0s to 12h, default the queue's own (30s)
+//	wait          how long one receive waits: 0s to 20s, default 20s
+//
+// # Delivery
+//
+// At least once, as on SQS. Standard queues deliver in the order in which
+// messages become visible, one at a time: nothing is fetched ahead, so that a
+// visibility timeout begins when Receive hands the message out. A waiting
+// Receive is woken by the send, the end of the delay or the end of the visibility
+// timeout itself. One failed Send fails alone.
+//
+// Metadata and bodies have the Go CDK's wire form for SQS, so that limits are
+// those of production: at most 10 attributes with portable metadata counted, no
+// empty body, no empty metadata value.
+//
+// # As
+//
+//   - Message.BeforeSend: **driver.SendOptions
+//   - Message.AfterSend: *driver.Sent
+//   - Message: *driver.Details
+//   - Topic, Subscription: **engine.Queue
+//   - Error: **spec.Error
+package membus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"gocloud.dev/gcerrors"
+	"gocloud.dev/pubsub"
+	"gocloud.dev/pubsub/batcher"
+
+	"omnibus/bus"
+	"omnibus/bus/driver"
+	"omnibus/bus/engine"
+	"omnibus/bus/spec"
+)
+
+// Scheme is the scheme of the URLs.
+const Scheme = "mem"
+
+func init() { bus.DefaultMux().Register(Scheme, New(nil)) }
+
+// Options configure a [Backend]. The zero value is as strict as SQS.
+type Options struct {
+	// Engine holds the queues; nil means a new one.
+	Engine *engine.Engine
+}
+
+// A Backend is a set of queues in memory. It is safe for concurrent use.
+type Backend struct {
+	engine *engine.Engine
+}
+
+// New returns a backend. opts may be nil.
+func New(opts *Options) *Backend {
+	if opts == nil || opts.Engine == nil {
+		return &Backend{engine: engine.New(nil)}
+	}
+	return &Backend{engine: opts.Engine}
+}
+
+// Local says that the queues exist in this process only.
+func (b *Backend) Local() bool { return true }
+
+// OpenQueue opens the queue that the URL names and creates it if need be.
+func (b *Backend) OpenQueue(ctx context.Context, u *url.URL) (driver.Queue, error) {
+	p, err := parse(u)
+	if err != nil {
+		return nil, err
+	}
+	q, err := b.create(p.name, p.settings)
+	if err != nil {
+		return nil, err
+	}
+	return open(b.engine, q, p), nil
+}
+
+// CreateQueue creates the queue that the URL names. The settings are added to
+// those in the URL, whose visibility and wait are the queue's own here.
+func (b *Backend) CreateQueue(ctx context.Context, u *url.URL, s spec.QueueSettings) (string, error) {
+	p, err := parse(u)
+	if err != nil {
+		return "", err
+	}
+	if _, err := b.create(p.name, merge(p.settings, s)); err != nil {
+		return "", err
+	}
+	return Scheme + "://" + p.name, nil
+}
+
+// create creates a queue, and its dead-letter queue before it.
+func (b *Backend) create(name string, s spec.QueueSettings) (*engine.Queue, error) {
+	if d := s.DeadLetter; d != nil && d.Queue != "" && d.Queue != name {
+		if _, err := b.engine.Create(d.Queue, spec.QueueSettings{}); err != nil {
+			return nil, fmt.Errorf("dead-letter queue: %w", err)
+		}
+	}
+	return b.engine.Create(name, s)
+}
+
+// ListQueues returns the URLs of the queues whose names start with prefix.
+func (b *Backend) ListQueues(ctx context.Context, u *url.URL, prefix string) ([]string, error) {
+	var urls []string
+	for _, name := range b.engine.List(prefix) {
+		urls = append(urls, Scheme+"://"+name)
+	}
+	return urls, nil
+}
+
+// Each Send is a batch of its own, so that it succeeds or fails by itself; a
+// Receive fetches one message, so that none waits here while its visibility
+// timeout runs.
+var (
+	sendOptions    = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1 << 20}
+	receiveOptions = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1}
+)
+
+// queue is an open queue.
+type queue struct {
+	engine *engine.Engine
+	q      *engine.Queue
+	sub    *subscription
+
+	topicEnd *pubsub.Topic
+	subEnd   *pubsub.Subscription
+}
+
+func open(e *engine.Engine, q *engine.Queue, p params) *queue {
+	sub := newSubscription(q, p.visibility, p.wait)
+	return &queue{
+		engine:   e,
+		q:        q,
+		sub:      sub,
+		topicEnd: pubsub.NewTopic(&topic{q}, sendOptions),
+		subEnd:   pubsub.NewSubscription(sub, receiveOptions, nil),
+	}
+}
+
+func (q *queue) Topic() *pubsub.Topic                   { return q.topicEnd }
+func (q *queue) Subscription() *pubsub.Subscription     { return q.subEnd }
+func (q *queue) ErrorCode(err error) gcerrors.ErrorCode { return driver.ErrorCode(err) }
+func (q *queue) Close(context.Context) error            { return nil }
+
+// MessageControls declares what travels on messages: all there is.
+func (q *queue) MessageControls() []driver.Control {
+	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter}
+}
+
+func (q *queue) Attributes(ctx context.Context) (spec.QueueAttributes, error) {
+	return q.q.Attributes()
+}
+
+func (q *queue) SetAttributes(ctx context.Context, s spec.QueueSettings) error {
+	return q.q.SetAttributes(s)
+}
+
+func (q *queue) SetReceiveVisibility(d time.Duration) error {
+	if err := spec.CheckVisibility(d); err != nil {
+		return err
+	}
+	q.sub.visibility.Store(&d)
+	return nil
+}
+
+func (q *queue) ChangeVisibility(ctx context.Context, changes []driver.VisibilityChange) []error {
+	errs := make([]error, len(changes))
+	for i, c := range changes {
+		errs[i] = q.q.ChangeVisibility(c.ReceiptHandle, c.Timeout)
+	}
+	if errors.Join(errs...) == nil {
+		return nil
+	}
+	return errs
+}
+
+func (q *queue) Purge(context.Context) error  { return q.q.Purge() }
+func (q *queue) Delete(context.Context) error { return q.engine.Delete(q.q.Name()) }
+func (q *queue) LateAcks() int64              { return q.sub.lateAcks.Load() }
+
+// redriveChunk bounds how long one step of a redrive keeps others waiting.
+const redriveChunk = 1000
+
+func (q *queue) Redrive(ctx context.Context, to string, most int) (int, error) {
+	if most < 0 {
+		return 0, spec.Errorf(spec.InvalidParameterValue, "%d messages to redrive; allowed are 0, for all, and more", most)
+	}
+	if most == 0 {
+		a, err := q.q.Attributes()
+		if err != nil {
+			return 0, err
+		}
+		most = a.Visible
+	}
+	moved := 0
+	for {
+		step := min(most-moved, redriveChunk)
+		n, err := q.q.Redrive(to, step)
+		moved += n
+		if err != nil || n < step || moved == most {
+			return moved, err
+		}
+		if err := ctx.Err(); err != nil {
+			return moved, err
+		}
+	}
+}
+
+func (q *queue) Peek(ctx context.Context, n int) ([]driver.Peeked, error) {
+	if n < 0 {
+		return nil, spec.Errorf(spec.InvalidParameterValue, "%d messages to peek at; allowed are 0 and more", n)
+	}
+	ds, err := q.q.Peek(n)
+	var out []driver.Peeked
+	for i := range ds {
+		p := driver.Peeked{Details: details(&ds[i])}
+		p.Body, p.Metadata, p.Details.Attributes = driver.Decode(ds[i].Body, ds[i].Attributes)
+		out = append(out, p)
+	}
+	return out, err
+}
+
+func (q *queue) Pause(idle func()) (resume func()) { return q.sub.pause(idle) }
+
+// merge returns a with what b gives.
+func merge(a, b spec.QueueSettings) spec.QueueSettings {
+	for _, s := range []struct{ to, from **time.Duration }{
+		{&a.Delay, &b.Delay}, {&a.Visibility, &b.Visibility}, {&a.Retention, &b.Retention}, {&a.Wait, &b.Wait},
+	} {
+		if *s.from != nil {
+			*s.to = *s.from
+		}
+	}
+	if b.MaxMessageBytes != nil {
+		a.MaxMessageBytes = b.MaxMessageBytes
+	}
+	if b.FIFO != nil {
+		a.FIFO = b.FIFO
+	}
+	if b.ContentBasedDeduplication != nil {
+		a.ContentBasedDeduplication = b.ContentBasedDeduplication
+	}
+	if b.DeadLetter != nil {
+		a.DeadLetter = b.DeadLetter
+	}
+	return a
+}

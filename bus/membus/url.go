@@ -1,0 +1,107 @@
+package membus
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"omnibus/bus/spec"
+)
+
+// params is what a URL says.
+type params struct {
+	name       string
+	settings   spec.QueueSettings // of the queue
+	visibility *time.Duration     // of the one who opens it
+	wait       time.Duration
+}
+
+var paramNames = []string{"delay", "retention", "fifo", "contentdedup", "dlq", "maxreceives", "visibility", "wait"}
+
+func parse(u *url.URL) (params, error) {
+	p := params{name: u.Host + u.Path, wait: spec.MaxWait}
+	if err := spec.CheckQueueName(p.name); err != nil {
+		return p, err
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return p, spec.Errorf(spec.InvalidParameterValue, "the parameters do not parse: %v", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !slices.Contains(paramNames, name) {
+			return p, spec.Errorf(spec.InvalidParameterValue, "unknown parameter %q; known are %s", name, strings.Join(paramNames, ", "))
+		}
+		if len(query[name]) > 1 {
+			return p, spec.Errorf(spec.InvalidParameterValue, "parameter %s is given %d times", name, len(query[name]))
+		}
+		if err := p.set(name, query.Get(name)); err != nil {
+			return p, fmt.Errorf("parameter %s=%s: %w", name, query.Get(name), err)
+		}
+	}
+	if query.Has("dlq") != query.Has("maxreceives") {
+		return p, spec.Errorf(spec.InvalidParameterValue, "dlq and maxreceives go together: one names the dead-letter queue, the other after how many deliveries")
+	}
+	return p, p.settings.Check()
+}
+
+// set takes one parameter. Ranges of the queue's settings are checked together
+// afterwards.
+func (p *params) set(name, value string) (err error) {
+	s := &p.settings
+	switch name {
+	case "delay":
+		s.Delay, err = duration(value)
+	case "retention":
+		s.Retention, err = duration(value)
+	case "fifo":
+		s.FIFO, err = boolean(value)
+	case "contentdedup":
+		s.ContentBasedDeduplication, err = boolean(value)
+	case "dlq":
+		p.deadLetter().Queue = value
+		err = spec.CheckQueueName(value)
+	case "maxreceives":
+		p.deadLetter().MaxReceives, err = strconv.Atoi(value)
+		if err != nil {
+			err = spec.Errorf(spec.InvalidParameterValue, "want a number from %d to %d", spec.MinReceives, spec.MaxReceives)
+		}
+	case "visibility":
+		if p.visibility, err = duration(value); err == nil {
+			err = spec.CheckVisibility(*p.visibility)
+		}
+	case "wait":
+		var wait *time.Duration
+		if wait, err = duration(value); err == nil {
+			p.wait = *wait
+			err = spec.CheckWait(p.wait)
+		}
+	}
+	return err
+}
+
+func (p *params) deadLetter() *spec.DeadLetter {
+	if p.settings.DeadLetter == nil {
+		p.settings.DeadLetter = &spec.DeadLetter{}
+	}
+	return p.settings.DeadLetter
+}
+
+func duration(value string) (*time.Duration, error) {
+	d, err := time.ParseDuration(value)
+	if err != nil {
+		return nil, spec.Errorf(spec.InvalidParameterValue, "want a duration such as 500ms, 5s or 1.5h")
+	}
+	return &d, nil
+}
+
+func boolean(value string) (*bool, error) {
+	b, err := strconv.ParseBool(value)
+	if err != nil {
+		return nil, spec.Errorf(spec.InvalidParameterValue, "want true or false")
+	}
+	return &b, nil
+}
