@@ -36,8 +36,10 @@ const (
 // returned are those of the metadata alone, in the order of their names.
 func Encode(body []byte, metadata map[string]string, o *SendOptions) (string, []spec.NamedAttribute) {
 	var attrs []spec.NamedAttribute
-	for _, key := range slices.Sorted(maps.Keys(metadata)) {
-		attrs = append(attrs, stringAttribute(escapeKey(key), url.PathEscape(metadata[key])))
+	if len(metadata) > 0 {
+		for _, key := range slices.Sorted(maps.Keys(metadata)) {
+			attrs = append(attrs, stringAttribute(escapeKey(key), url.PathEscape(metadata[key])))
+		}
 	}
 	if o.Group == "" {
 		o.Group = metadata[groupKey]

@@ -89,6 +89,7 @@ type subscription struct {
 	visibility atomic.Pointer[time.Duration] // nil: the queue's own
 	wait       time.Duration
 	lateAcks   atomic.Int64
+	ahead      ahead
 
 	mu      sync.Mutex       // guards all below
 	polls   map[*poll]bool   // the calls of ReceiveBatch in progress
@@ -107,14 +108,14 @@ func newSubscription(q *engine.Queue, visibility *time.Duration, wait time.Durat
 // ReceiveBatch waits in the engine, which wakes it when there is a message. It
 // returns neither message nor error when the wait is over or was paused, and is
 // called again then.
-func (s *subscription) ReceiveBatch(ctx context.Context, n int) ([]*cdk.Message, error) {
+func (s *subscription) ReceiveBatch(ctx context.Context, _ int) ([]*cdk.Message, error) {
 	poll, pollCtx := s.begin(ctx)
 	if poll == nil {
 		return nil, nil
 	}
 	defer s.end(poll)
 	ds, err := s.q.Receive(pollCtx, engine.ReceiveRequest{
-		Max:        min(n, spec.MaxBatchEntries),
+		Max:        s.ahead.next(),
 		Visibility: s.visibility.Load(),
 		Wait:       &s.wait,
 	})
@@ -124,6 +125,7 @@ func (s *subscription) ReceiveBatch(ctx context.Context, n int) ([]*cdk.Message,
 		}
 		return nil, err
 	}
+	s.ahead.fetched(len(ds))
 	ms := make([]*cdk.Message, len(ds))
 	for i := range ds {
 		ms[i] = s.message(&ds[i])

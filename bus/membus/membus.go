@@ -32,10 +32,12 @@
 // # Delivery
 //
 // At least once, as on SQS. Standard queues deliver in the order in which
-// messages become visible, one at a time: nothing is fetched ahead, so that a
-// visibility timeout begins when Receive hands the message out. A waiting
-// Receive is woken by the send, the end of the delay or the end of the visibility
-// timeout itself. One failed Send fails alone.
+// messages become visible. A visibility timeout begins when Receive hands the
+// message out, since nothing is fetched ahead; but a receiver that has taken 100
+// messages in a row within a millisecond each gets up to 10 at a time, of which
+// the last may wait in memory if it then pauses. A waiting Receive is woken by
+// the send, the end of the delay or the end of the visibility timeout itself.
+// One failed Send fails alone.
 //
 // Metadata and bodies have the Go CDK's wire form for SQS, so that limits are
 // those of production: at most 10 attributes with portable metadata counted, no
@@ -139,13 +141,10 @@ func (b *Backend) ListQueues(ctx context.Context, u *url.URL, prefix string) ([]
 	return urls, nil
 }
 
-// Each Send is a batch of its own, so that it succeeds or fails by itself; a
-// Receive fetches one message, so that none waits here while its visibility
-// timeout runs.
-var (
-	sendOptions    = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1 << 20}
-	receiveOptions = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1}
-)
+// Each Send is a batch of its own, so that it succeeds or fails by itself. A
+// Receive that fetches is the only one to do so, and [ahead] says how many
+// messages it gets.
+var one = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1}
 
 // queue is an open queue.
 type queue struct {
@@ -163,8 +162,8 @@ func open(e *engine.Engine, q *engine.Queue, p params) *queue {
 		engine:   e,
 		q:        q,
 		sub:      sub,
-		topicEnd: pubsub.NewTopic(&topic{q}, sendOptions),
-		subEnd:   pubsub.NewSubscription(sub, receiveOptions, nil),
+		topicEnd: pubsub.NewTopic(&topic{q}, one),
+		subEnd:   pubsub.NewSubscription(sub, one, nil),
 	}
 }
 

@@ -1,0 +1,53 @@
+package membus
+
+import (
+	"sync"
+	"time"
+
+	"omnibus/bus/spec"
+)
+
+// ahead decides how many messages a subscription fetches at a time.
+//
+// A portable Subscription whose receive options are one handler and a batch of
+// one asks for more only when it has handed out all it got, whatever the driver
+// gave it. So one message at a time means that nothing waits in memory while its
+// visibility timeout runs; but a fetch costs the portable type several times
+// what handing out a message does. A receiver that has proved fast is therefore
+// given up to ten at a time, and a receiver that pauses is back at one with its
+// next fetch.
+type ahead struct {
+	mu    sync.Mutex // guards all below
+	fast  int        // messages handed out fast, in a row
+	given int        // by the latest fetch
+	at    time.Time  // of the latest fetch
+}
+
+const (
+	fastPace  = time.Millisecond // a message handed out within this time was handed out fast
+	fastProof = 100              // messages in a row that prove a receiver fast
+)
+
+// next returns how many messages to fetch now that all earlier ones have been
+// handed out.
+func (a *ahead) next() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.given > 0 && time.Since(a.at) < time.Duration(a.given)*fastPace {
+		a.fast += a.given
+	} else {
+		a.fast = 0
+	}
+	a.given = 0
+	if a.fast < fastProof {
+		return 1
+	}
+	return spec.MaxBatchEntries
+}
+
+// fetched says how many messages a fetch returned.
+func (a *ahead) fetched(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.given, a.at = n, time.Now()
+}
