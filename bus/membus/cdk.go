@@ -3,7 +3,6 @@ package membus
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -90,17 +89,11 @@ type subscription struct {
 	wait       time.Duration
 	lateAcks   atomic.Int64
 	ahead      ahead
-
-	mu      sync.Mutex       // guards all below
-	polls   map[*poll]bool   // the calls of ReceiveBatch in progress
-	pausers map[*func()]bool // what to call when one begins while paused
+	polls      driver.Polls
 }
 
-// poll is a call of ReceiveBatch in progress.
-type poll struct{ cancel context.CancelFunc }
-
 func newSubscription(q *engine.Queue, visibility *time.Duration, wait time.Duration) *subscription {
-	s := &subscription{q: q, wait: wait, polls: map[*poll]bool{}, pausers: map[*func()]bool{}}
+	s := &subscription{q: q, wait: wait}
 	s.visibility.Store(visibility)
 	return s
 }
@@ -109,11 +102,11 @@ func newSubscription(q *engine.Queue, visibility *time.Duration, wait time.Durat
 // returns neither message nor error when the wait is over or was paused, and is
 // called again then.
 func (s *subscription) ReceiveBatch(ctx context.Context, _ int) ([]*cdk.Message, error) {
-	poll, pollCtx := s.begin(ctx)
-	if poll == nil {
+	pollCtx, end, ok := s.polls.Begin(ctx)
+	if !ok {
 		return nil, nil
 	}
-	defer s.end(poll)
+	defer end()
 	ds, err := s.q.Receive(pollCtx, engine.ReceiveRequest{
 		Max:        s.ahead.next(),
 		Visibility: s.visibility.Load(),
@@ -131,43 +124,6 @@ func (s *subscription) ReceiveBatch(ctx context.Context, _ int) ([]*cdk.Message,
 		ms[i] = s.message(&ds[i])
 	}
 	return ms, nil
-}
-
-// begin registers a call of ReceiveBatch, or returns nil while paused.
-func (s *subscription) begin(ctx context.Context) (*poll, context.Context) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.pausers) > 0 {
-		for idle := range s.pausers {
-			(*idle)()
-		}
-		return nil, nil
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	p := &poll{cancel}
-	s.polls[p] = true
-	return p, ctx
-}
-
-func (s *subscription) end(p *poll) {
-	p.cancel()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.polls, p)
-}
-
-func (s *subscription) pause(idle func()) (resume func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pausers[&idle] = true
-	for p := range s.polls {
-		p.cancel()
-	}
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.pausers, &idle)
-	}
 }
 
 func (s *subscription) message(d *engine.Delivery) *cdk.Message {

@@ -250,7 +250,7 @@ func (q *queue) Peek(ctx context.Context, n int) ([]driver.Peeked, error) {
 	return out, err
 }
 
-func (q *queue) Pause(idle func()) (resume func()) { return q.sub.pause(idle) }
+func (q *queue) Pause(idle func()) (resume func()) { return q.sub.polls.Pause(idle) }
 
 // merge returns a with what b gives.
 func merge(a, b spec.QueueSettings) spec.QueueSettings {
