@@ -1,0 +1,217 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gocloud.dev/pubsub"
+
+	"omnibus/bus"
+)
+
+// A Handler handles one delivery of a message. If it returns nil the message is
+// acknowledged; if it returns an error, or panics, it is given back and
+// delivered again. It must not call Ack or Nack itself.
+//
+// Its context is not that of Run: it ends when the consumer has been stopping for
+// the DrainTimeout, and a handler must return soon after that.
+type Handler func(ctx context.Context, m *pubsub.Message) error
+
+// A Consumer receives messages and has them handled.
+//
+// One goroutine receives, and only when a handler is free, so that messages do
+// not wait in memory while their visibility timeout runs. A delivery goes to one
+// handler, once; a message is acknowledged after its handler has succeeded and
+// never before. A delivery whose lease has been lost before it could be handled
+// is dropped, since the message is, or will be, delivered again.
+type Consumer struct {
+	Queue   *bus.Queue // required, with a Subscription
+	Handler Handler    // required
+
+	// Concurrency is how many handlers may run at a time; 0 means 1.
+	Concurrency int
+
+	// Pause is how long a handler rests after each message.
+	Pause time.Duration
+
+	// Visibility is the visibility timeout of what this consumer receives; nil
+	// means that of the queue's URL, or else the queue's own. Run fails with
+	// errors.ErrUnsupported if the backend has no control "receive-visibility".
+	Visibility *time.Duration
+
+	// Max ends Run after so many deliveries; 0 means no end.
+	Max int
+
+	// DrainTimeout is how long handlers may go on when Run is stopping before
+	// their context ends; 0 means 30 s.
+	DrainTimeout time.Duration
+
+	// OnDone, if not nil, is called after every delivery handled. Calls may
+	// overlap if Concurrency is over 1.
+	OnDone func(Done)
+
+	stats consumerStats
+}
+
+// Done tells of a delivery that was handled.
+type Done struct {
+	Message *pubsub.Message
+	Err     error         // the handler's; nil if the message was acknowledged
+	Took    time.Duration // how long the handler ran
+}
+
+// ConsumerStats count deliveries.
+type ConsumerStats struct {
+	Received    int // handed out by the queue
+	Redelivered int // of those, ones the queue had delivered before, as far as it tells
+	Deleted     int // handled and acknowledged
+	Failed      int // given back since the handler failed
+	Lost        int // dropped since the lease was lost before they could be handled
+}
+
+type consumerStats struct {
+	received, redelivered, deleted, failed, lost atomic.Int64
+}
+
+// Stats returns what has been counted so far. It may be called at any time.
+func (c *Consumer) Stats() ConsumerStats {
+	s := &c.stats
+	return ConsumerStats{
+		Received:    int(s.received.Load()),
+		Redelivered: int(s.redelivered.Load()),
+		Deleted:     int(s.deleted.Load()),
+		Failed:      int(s.failed.Load()),
+		Lost:        int(s.lost.Load()),
+	}
+}
+
+const defaultDrainTimeout = 30 * time.Second
+
+func (c *Consumer) validate() error {
+	if c.Queue == nil || c.Queue.Subscription == nil {
+		return errors.New("workers: Consumer.Queue has no subscription to receive from")
+	}
+	if c.Handler == nil {
+		return errors.New("workers: Consumer.Handler is missing")
+	}
+	return errors.Join(
+		notNegative("Consumer", "Concurrency", c.Concurrency),
+		notNegative("Consumer", "Pause", c.Pause),
+		notNegative("Consumer", "Max", c.Max),
+		notNegative("Consumer", "DrainTimeout", c.DrainTimeout),
+	)
+}
+
+// Run receives and handles until ctx ends or Max is reached (both return nil),
+// or until the subscription fails. It returns when all handlers have.
+func (c *Consumer) Run(ctx context.Context) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	if c.Visibility != nil {
+		if err := c.Queue.SetReceiveVisibility(*c.Visibility); err != nil {
+			return fmt.Errorf("workers: consumer: %w", err)
+		}
+	}
+	timeout := c.DrainTimeout
+	if timeout == 0 {
+		timeout = defaultDrainTimeout
+	}
+	handling, endHandling := context.WithCancel(context.WithoutCancel(ctx))
+	defer endHandling()
+	drain := func() { time.AfterFunc(timeout, endHandling) }
+	defer context.AfterFunc(ctx, drain)()
+
+	receiving, endReceiving := context.WithCancel(ctx)
+	defer endReceiving()
+	var handlers sync.WaitGroup
+	failed := c.receive(receiving, func(m *pubsub.Message, free func()) {
+		handlers.Go(func() {
+			defer free()
+			c.handle(handling, m)
+			sleep(receiving, c.Pause)
+		})
+	})
+	endReceiving()
+	if failed != nil {
+		drain()
+	}
+	if _, err := c.Queue.Release(handling); err != nil && failed == nil {
+		failed = fmt.Errorf("workers: consumer: %w", err)
+	}
+	handlers.Wait()
+	return failed
+}
+
+// receive passes messages on, each with a function to call when its handler is
+// free again, until ctx ends, Max is reached or Receive fails.
+func (c *Consumer) receive(ctx context.Context, start func(m *pubsub.Message, free func())) error {
+	slots := make(chan struct{}, max(1, c.Concurrency))
+	for n := 0; c.Max == 0 || n < c.Max; n++ {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		m, err := c.Queue.Subscription.Receive(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("workers: receive: %w", err)
+		}
+		start(m, func() { <-slots })
+	}
+	return nil
+}
+
+// handle takes one delivery from hand-out to acknowledgement.
+func (c *Consumer) handle(ctx context.Context, m *pubsub.Message) {
+	c.stats.received.Add(1)
+	if c.Queue.Supports(bus.ControlDetails) {
+		d := bus.Details(m)
+		if d.ReceiveCount > 1 {
+			c.stats.redelivered.Add(1)
+		}
+		if d.VisibleAt.IsZero() {
+			c.stats.lost.Add(1)
+			giveBack(m) // a formality, without which the Go CDK logs a complaint
+			return
+		}
+	}
+	start := time.Now()
+	err := c.call(ctx, m)
+	done := Done{Message: m, Err: err, Took: time.Since(start)}
+	if err == nil {
+		m.Ack()
+		c.stats.deleted.Add(1)
+	} else {
+		giveBack(m)
+		c.stats.failed.Add(1)
+	}
+	if c.OnDone != nil {
+		c.OnDone(done)
+	}
+}
+
+// call runs the handler and turns a panic into an error, so that one bad message
+// does not end the process for all others.
+func (c *Consumer) call(ctx context.Context, m *pubsub.Message) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("workers: the handler panicked: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return c.Handler(ctx, m)
+}
+
+func giveBack(m *pubsub.Message) {
+	if m.Nackable() {
+		m.Nack()
+	}
+}

@@ -1,0 +1,157 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gocloud.dev/pubsub"
+	"golang.org/x/sync/errgroup"
+
+	"omnibus/bus"
+)
+
+// A Producer sends the messages of a source at a steady pace.
+type Producer struct {
+	Queue *bus.Queue // required, with a Topic
+
+	// Source yields the bodies. It is required; its error ends Run. [Documents]
+	// and [Repeat] make sources.
+	Source iter.Seq2[[]byte, error]
+
+	// Every is the time from the beginning of one Send to that of the next;
+	// 0 means as fast as the queue takes them. A Send that takes longer delays
+	// the next one, and what was missed is not caught up with.
+	Every time.Duration
+
+	// Count ends Run after so many messages; 0 means all the source has.
+	Count int
+
+	// Concurrency is how many Sends may be in progress; 0 means 1. With more
+	// than one, messages may arrive in another order.
+	Concurrency int
+
+	// Metadata is sent with every message.
+	Metadata map[string]string
+
+	// Delay hides every message for so long after it is sent; nil means the
+	// queue's own delay.
+	Delay *time.Duration
+
+	// Prepare, if not nil, may change a message before it is sent, for example
+	// set its group. The number counts from 1.
+	Prepare func(number int, m *pubsub.Message)
+
+	// OnSent, if not nil, is called after every message sent. Calls do not
+	// overlap.
+	OnSent func(Sent)
+
+	// SendTimeout bounds one Send, also of those in progress when Run's context
+	// ends; 0 means 30 s.
+	SendTimeout time.Duration
+
+	sent   atomic.Int64
+	onSent sync.Mutex // one call of OnSent at a time
+}
+
+// Sent tells of a message that a producer has sent.
+type Sent struct {
+	Number int    // counted from 1, in the source's order
+	ID     string // message id, "" if the backend does not tell
+	Body   []byte
+}
+
+const defaultSendTimeout = 30 * time.Second
+
+// Sent returns how many messages have been sent. It may be called at any time.
+func (p *Producer) Sent() int { return int(p.sent.Load()) }
+
+func (p *Producer) validate() error {
+	if p.Queue == nil || p.Queue.Topic == nil {
+		return errors.New("workers: Producer.Queue has no topic to send to")
+	}
+	if p.Source == nil {
+		return errors.New("workers: Producer.Source is missing")
+	}
+	return errors.Join(
+		notNegative("Producer", "Every", p.Every),
+		notNegative("Producer", "Count", p.Count),
+		notNegative("Producer", "Concurrency", p.Concurrency),
+		notNegative("Producer", "SendTimeout", p.SendTimeout),
+	)
+}
+
+// Run sends until the source ends, Count is reached, ctx ends (all three return
+// nil) or something fails. After the first failure nothing new is sent.
+func (p *Producer) Run(ctx context.Context) error {
+	if err := p.validate(); err != nil {
+		return err
+	}
+	sends, ctx := errgroup.WithContext(ctx)
+	sends.SetLimit(max(1, p.Concurrency))
+	var failed error
+	next := time.Now()
+	number := 0
+	for body, err := range p.Source {
+		number++
+		if err != nil {
+			failed = fmt.Errorf("workers: read message %d: %w", number, err)
+			break
+		}
+		if sleep(ctx, time.Until(next)); ctx.Err() != nil {
+			break
+		}
+		if next = next.Add(p.Every); next.Before(time.Now()) {
+			next = time.Now()
+		}
+		n := number
+		sends.Go(func() error {
+			if err := p.send(ctx, n, body); err != nil {
+				return fmt.Errorf("workers: send message %d: %w", n, err)
+			}
+			return nil
+		})
+		if number == p.Count {
+			break
+		}
+	}
+	if err := sends.Wait(); err != nil {
+		return err
+	}
+	return failed
+}
+
+// send sends one message. It goes on when ctx is cancelled, so that what was
+// sent and what was counted agree.
+func (p *Producer) send(ctx context.Context, number int, body []byte) error {
+	timeout := p.SendTimeout
+	if timeout == 0 {
+		timeout = defaultSendTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	m := &pubsub.Message{Body: body, Metadata: maps.Clone(p.Metadata)}
+	if p.Delay != nil {
+		bus.Delay(m, *p.Delay)
+	}
+	if p.Prepare != nil {
+		p.Prepare(number, m)
+	}
+	var sent bus.SentMessage
+	bus.StoreSent(m, &sent)
+	if err := p.Queue.Topic.Send(ctx, m); err != nil {
+		return err
+	}
+	p.sent.Add(1)
+	if p.OnSent != nil {
+		p.onSent.Lock()
+		defer p.onSent.Unlock()
+		p.OnSent(Sent{Number: number, ID: sent.ID, Body: m.Body})
+	}
+	return nil
+}
