@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"omnibus/bus"
+	"omnibus/lab"
+)
+
+func runCreate(ctx context.Context, a *app, args []string) error {
+	preset := lab.QueueSettings()
+	f := newFlags(a, "create",
+		"Create the queue that the URL names and print the URL to use for it. Without\nflags it is the lab's: a delay of 5 s, a retention of a day. A queue that exists\nwith the same attributes is left as it is; with others it is an error.",
+		"omnibus create -queue http://127.0.0.1:9324/000000000000/mynewq")
+	delay := f.Duration("delay", *preset.Delay, "how long sent messages stay hidden, 0s to 15m")
+	retention := f.Duration("retention", *preset.Retention, "when undeleted messages are dropped, 1m to 336h")
+	visibility := f.Duration("visibility", 30*time.Second, "how long a received message is hidden from others, 0s to 12h")
+	wait := f.Duration("wait", 0, "how long a receive waits for a message, 0s to 20s")
+	fifo := f.Bool("fifo", false, "a FIFO queue that deduplicates by content; the name must end in .fifo")
+	dlq := f.String("dlq", "", "`name` of the dead-letter queue")
+	maxReceives := f.Int("max-receives", 0, "`times` a message is delivered before it goes to the dead-letter queue, 1 to 1000")
+	asJSON := f.Bool("json", false, "print one JSON object")
+	if err := f.parse(args); err != nil {
+		return err
+	}
+	if err := f.needQueue(); err != nil {
+		return err
+	}
+	if (*dlq == "") != (*maxReceives == 0) {
+		return usagef("-dlq and -max-receives go together")
+	}
+	s := bus.QueueSettings{Delay: delay, Retention: retention}
+	if f.given("visibility") {
+		s.Visibility = visibility
+	}
+	if f.given("wait") {
+		s.Wait = wait
+	}
+	if *fifo {
+		s.FIFO, s.ContentBasedDeduplication = fifo, new(true)
+	}
+	if *dlq != "" {
+		s.DeadLetter = &bus.DeadLetter{Queue: *dlq, MaxReceives: *maxReceives}
+	}
+	if err := s.Check(); err != nil {
+		return usageError{err}
+	}
+	url, err := a.mux.Create(ctx, f.queue, s)
+	if err != nil {
+		return err
+	}
+	printer{a.stdout, *asJSON}.print(struct {
+		Event string `json:"event"`
+		URL   string `json:"url"`
+	}{"created", url}, "%s", url)
+	return nil
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"omnibus/bus"
+	"omnibus/workers"
+)
+
+// statusLine is a sample under the names that SQS gives the counts.
+type statusLine struct {
+	Event    string    `json:"event"`
+	Time     time.Time `json:"time"`
+	Visible  int       `json:"ApproximateNumberOfMessages"`
+	InFlight int       `json:"ApproximateNumberOfMessagesNotVisible"`
+	Delayed  int       `json:"ApproximateNumberOfMessagesDelayed"`
+}
+
+func runStatus(ctx context.Context, a *app, args []string) error {
+	f := newFlags(a, "status",
+		"Show the numbers of messages that are visible, in flight and delayed, under\nSQS's names for them, until Ctrl-C.",
+		"omnibus status -once -queue http://127.0.0.1:9324/000000000000/mynewq")
+	every := f.Duration("every", time.Second, "time from one look to the next")
+	once := f.Bool("once", false, "look once and end")
+	asJSON := f.Bool("json", false, "print one JSON object a line")
+	if err := f.parse(args); err != nil {
+		return err
+	}
+	if *every <= 0 {
+		return usagef("-every %v must be over zero", *every)
+	}
+	if err := f.needQueue(); err != nil {
+		return err
+	}
+	out := printer{a.stdout, *asJSON}
+	return f.open(ctx, func(q *bus.Queue) error {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		first := true
+		m := &workers.Monitor{Queue: q, Every: *every, OnSample: func(s workers.Sample) {
+			if !first && !*asJSON {
+				out.print(nil, "")
+			}
+			first = false
+			c := s.Attributes.Counts
+			out.print(statusLine{"status", s.Time, c.Visible, c.InFlight, c.Delayed},
+				"%d ApproximateNumberOfMessages\n%d ApproximateNumberOfMessagesNotVisible\n%d ApproximateNumberOfMessagesDelayed",
+				c.Visible, c.InFlight, c.Delayed)
+			if *once {
+				stop()
+			}
+		}}
+		return m.Run(ctx)
+	})
+}
