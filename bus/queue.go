@@ -241,22 +241,19 @@ func (q *Queue) Release(ctx context.Context) (int, error) {
 	}
 	defer cancel()
 	var held []*pubsub.Message
-	var err error
-	for err == nil {
-		var m *pubsub.Message
-		if m, err = q.Subscription.Receive(ctx); err == nil {
-			held = append(held, m)
+	for {
+		m, err := q.Subscription.Receive(ctx)
+		if err != nil { // of ctx or, for good, of a subscription that has failed or been shut down: then it holds nothing
+			break
 		}
+		held = append(held, m)
 	}
 	for _, m := range held {
 		if m.Nackable() {
 			m.Nack()
 		}
 	}
-	if ctx.Err() != nil || gcerrors.Code(err) == gcerrors.FailedPrecondition { // the latter when shut down
-		return len(held), nil
-	}
-	return len(held), newError("release", q.url, gcerrors.Code(err), err)
+	return len(held), nil
 }
 
 // Shutdown sends what is waiting to be sent and acknowledged, gives back what

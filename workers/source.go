@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"sort"
 	"unicode"
 )
 
@@ -23,22 +22,22 @@ func Repeat(body []byte) iter.Seq2[[]byte, error] {
 // Documents returns a source that yields the JSON documents in r, each without
 // the white space around and within it: the elements of one JSON array, or one
 // document a line. Which of the two it is, the first character tells; blank
-// lines are passed over. It reads as it goes, so r may be a terminal or a pipe.
+// lines are passed over. Lines are yielded as they come, so r may be a terminal
+// or a pipe.
 //
 // What is no JSON ends the source with an error that says where: name (of a file,
 // say), line, and offset in bytes, both of the first character that is wrong.
 // The source can be used once.
 func Documents(name string, r io.Reader) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		in := &countingReader{r: r}
-		buffered := bufio.NewReader(in)
+		buffered := bufio.NewReader(r)
 		first, err := firstByte(buffered)
 		switch {
 		case errors.Is(err, io.EOF):
 		case err != nil:
 			yield(nil, fmt.Errorf("%s: %w", name, err))
 		case first == '[':
-			in.array(name, buffered, yield)
+			array(name, buffered, yield)
 		default:
 			lines(name, buffered, yield)
 		}
@@ -58,40 +57,35 @@ func firstByte(r *bufio.Reader) (byte, error) {
 	}
 }
 
-// array yields the elements of a JSON array.
-func (in *countingReader) array(name string, r io.Reader, yield func([]byte, error) bool) {
-	d := json.NewDecoder(r)
-	fail := func(err error) {
-		offset := d.InputOffset()
-		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-			offset = syntax.Offset - 1
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			offset, err = in.read, errors.New("the file ends within the array")
-		}
-		yield(nil, in.errorAt(name, offset, err))
-	}
-	if _, err := d.Token(); err != nil { // the [
-		fail(err)
+// array yields the elements of a JSON array. An array is read whole before its
+// first element is yielded, so that a broken one yields nothing.
+func array(name string, r io.Reader, yield func([]byte, error) bool) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		yield(nil, fmt.Errorf("%s: %w", name, err))
 		return
 	}
-	for d.More() {
-		var document json.RawMessage
-		if err := d.Decode(&document); err != nil {
-			fail(err)
-			return
-		}
-		if !yield(compact(document), nil) {
+	var documents []json.RawMessage
+	if err := json.Unmarshal(data, &documents); err != nil {
+		at := syntaxOffset(err)
+		line := 1 + bytes.Count(data[:at], []byte("\n"))
+		yield(nil, fmt.Errorf("%s: line %d, offset %d: %w", name, line, at, err))
+		return
+	}
+	for _, d := range documents {
+		if !yield(compact(d), nil) {
 			return
 		}
 	}
-	if _, err := d.Token(); err != nil { // the ]
-		fail(err)
-		return
+}
+
+// syntaxOffset returns the offset of the first byte that is no JSON.
+func syntaxOffset(err error) int64 {
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) || syntax.Offset == 0 {
+		return 0
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		fail(errors.New("there is something behind the array"))
-	}
+	return syntax.Offset - 1
 }
 
 // maxLine bounds the memory that one line takes. It is well over what a message
@@ -116,10 +110,7 @@ func lines(name string, r io.Reader, yield func([]byte, error) bool) {
 		text := bytes.TrimSpace(s.Bytes())
 		if len(text) > 0 {
 			if err := json.Unmarshal(text, new(json.RawMessage)); err != nil {
-				at := offset + int64(bytes.Index(s.Bytes(), text))
-				if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-					at += max(0, syntax.Offset-1)
-				}
+				at := offset + int64(bytes.Index(s.Bytes(), text)) + syntaxOffset(err)
 				yield(nil, fmt.Errorf("%s: line %d, offset %d: %w", name, line, at, err))
 				return
 			}
@@ -142,27 +133,4 @@ func compact(document []byte) []byte {
 		return document
 	}
 	return b.Bytes()
-}
-
-// countingReader remembers where the lines end.
-type countingReader struct {
-	r    io.Reader
-	read int64
-	ends []int64 // offsets of the line ends
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	for i, b := range p[:n] {
-		if b == '\n' {
-			c.ends = append(c.ends, c.read+int64(i))
-		}
-	}
-	c.read += int64(n)
-	return n, err
-}
-
-func (c *countingReader) errorAt(name string, offset int64, err error) error {
-	line := 1 + sort.Search(len(c.ends), func(i int) bool { return c.ends[i] >= offset })
-	return fmt.Errorf("%s: line %d, offset %d: %w", name, line, offset, err)
 }

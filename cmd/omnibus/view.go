@@ -49,6 +49,7 @@ type view struct {
 	width    int
 	history  []lab.Counts
 	latest   map[string]string // by worker
+	done     map[string]bool   // by worker
 }
 
 // viewWorkers are the workers in the order in which they are shown.
@@ -56,7 +57,7 @@ var viewWorkers = []string{"slow producer", "fast producer", "slow consumer", "f
 
 func newView(l *lab.Lab, stop func()) *view {
 	now := time.Now()
-	return &view{lab: l, stop: stop, start: now, now: now, width: 80, latest: map[string]string{}}
+	return &view{lab: l, stop: stop, start: now, now: now, width: 80, latest: map[string]string{}, done: map[string]bool{}}
 }
 
 // Init implements tea.Model.
@@ -78,7 +79,7 @@ func (v *view) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		case lab.EventStatus:
 			v.history = append(v.history, *msg.Counts)
 		case lab.EventDone:
-			v.latest[msg.Worker] += "  (done)"
+			v.done[msg.Worker] = true
 		case lab.EventSent, lab.EventHandled, lab.EventFailed:
 			v.latest[msg.Worker] = workerLine(msg)
 		}
@@ -123,7 +124,11 @@ func (v *view) View() tea.View {
 	}
 	line("")
 	for _, w := range viewWorkers {
-		line(fmt.Sprintf("%-14s %s", w, v.latest[w]))
+		latest := v.latest[w]
+		if v.done[w] {
+			latest = faintStyle.Render("done, " + latest)
+		}
+		line(fmt.Sprintf("%-14s %s", w, latest))
 	}
 	line("")
 	if v.stopping {

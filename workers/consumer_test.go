@@ -1,0 +1,388 @@
+package workers_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gocloud.dev/gcerrors"
+	"gocloud.dev/pubsub"
+
+	"omnibus/bus"
+	"omnibus/workers"
+)
+
+// start runs a consumer until stop is called, which returns Run's error.
+func start(t *testing.T, c *workers.Consumer) (stop func() error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- c.Run(ctx) }()
+	return func() error {
+		cancel()
+		return <-result
+	}
+}
+
+// record returns a handler that notes the bodies it is given, and what it has
+// noted.
+func record() (workers.Handler, func() []string) {
+	var mu sync.Mutex
+	var bodies []string
+	return func(_ context.Context, m *pubsub.Message) error {
+			mu.Lock()
+			defer mu.Unlock()
+			bodies = append(bodies, string(m.Body))
+			return nil
+		}, func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(bodies)
+		}
+}
+
+func TestConsumerHandlesEveryMessageOnce(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		var want []string
+		for i := range 50 {
+			want = append(want, fmt.Sprintf("%02d", i))
+		}
+		send(t, q, want...)
+		handler, handled := record()
+		c := &workers.Consumer{Queue: q, Handler: handler, Concurrency: 4}
+		stop := start(t, c)
+		time.Sleep(10 * time.Minute) // long enough for a lost acknowledgement to show
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		got := handled()
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("handled %v, want %v", got, want)
+		}
+		if s := c.Stats(); s != (workers.ConsumerStats{Received: 50, Deleted: 50}) {
+			t.Errorf("stats are %+v", s)
+		}
+	})
+}
+
+func TestConsumerGivesBackWhatTheHandlerFails(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		send(t, q, "a")
+		tries := 0
+		var done []error
+		c := &workers.Consumer{
+			Queue: q,
+			Handler: func(context.Context, *pubsub.Message) error {
+				if tries++; tries < 3 {
+					return errors.New("not yet")
+				}
+				return nil
+			},
+			OnDone: func(d workers.Done) { done = append(done, d.Err) },
+		}
+		stop := start(t, c)
+		time.Sleep(5 * time.Second) // given back, not waited for: the visibility timeout is 30 s, the ack deadline 60 s
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if tries != 3 {
+			t.Errorf("the handler was called %d times, want 3", tries)
+		}
+		if s := c.Stats(); s.Deleted != 1 || s.Failed != 2 {
+			t.Errorf("stats are %+v, want 1 deleted and 2 failed", s)
+		}
+		if len(done) != 3 || done[0] == nil || done[1] == nil || done[2] != nil {
+			t.Errorf("OnDone saw %v", done)
+		}
+	})
+}
+
+func TestConsumerAcknowledgesOnlyAfterSuccess(t *testing.T) {
+	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
+		q := open("")
+		send(t, q, "a")
+		stop := start(t, &workers.Consumer{Queue: q, Handler: func(context.Context, *pubsub.Message) error {
+			time.Sleep(10 * time.Second)
+			return nil
+		}})
+		time.Sleep(9 * time.Second)
+		if a, err := q.Attributes(t.Context()); err != nil || a.InFlight != 1 {
+			t.Errorf("while the handler runs: %+v, %v; want 1 in flight", a.Counts, err)
+		}
+		time.Sleep(2 * time.Second)
+		if a, err := q.Attributes(t.Context()); err != nil || a.Counts != (bus.Counts{}) {
+			t.Errorf("when the handler has ended: %+v, %v; want none", a.Counts, err)
+		}
+		stop()
+	})
+}
+
+func TestConsumerSurvivesAPanic(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		send(t, q, "a")
+		var errs []error
+		calls := 0
+		stop := start(t, &workers.Consumer{
+			Queue: q,
+			Handler: func(context.Context, *pubsub.Message) error {
+				if calls++; calls == 1 {
+					panic("no good")
+				}
+				return nil
+			},
+			OnDone: func(d workers.Done) { errs = append(errs, d.Err) },
+		})
+		time.Sleep(5 * time.Second)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if len(errs) != 2 || errs[0] == nil || !strings.Contains(errs[0].Error(), "no good") || errs[1] != nil {
+			t.Errorf("OnDone saw %v, want the panic and then success", errs)
+		}
+	})
+}
+
+func TestConsumerRunsAtMostConcurrencyHandlers(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		send(t, q, strings.Split("abcdefghij", "")...)
+		var running, most atomic.Int64
+		begin := time.Now()
+		c := &workers.Consumer{Queue: q, Concurrency: 3, Max: 10, Handler: func(context.Context, *pubsub.Message) error {
+			if n := running.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			time.Sleep(time.Second)
+			running.Add(-1)
+			return nil
+		}}
+		if err := c.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if most.Load() != 3 {
+			t.Errorf("%d handlers ran at a time, want 3", most.Load())
+		}
+		if took := time.Since(begin); took < 4*time.Second || took > 5*time.Second {
+			t.Errorf("10 messages of 1 s by 3 handlers took %v, want 4 s", took)
+		}
+	})
+}
+
+// A message that waits in memory is lost to others while its lease runs. So a
+// busy consumer takes none.
+func TestBusyConsumerLeavesMessagesToOthers(t *testing.T) {
+	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
+		busy := &workers.Consumer{Queue: open(""), Handler: func(context.Context, *pubsub.Message) error {
+			time.Sleep(time.Minute)
+			return nil
+		}, Visibility: new(time.Hour)}
+		stopBusy := start(t, busy)
+		sender := open("")
+		send(t, sender, "a")
+		synctest.Wait()
+		send(t, sender, "b", "c")
+		handler, handled := record()
+		stopIdle := start(t, &workers.Consumer{Queue: open(""), Handler: handler})
+		time.Sleep(time.Second)
+		if got := handled(); !slices.Equal(got, []string{"b", "c"}) {
+			t.Errorf("the idle consumer handled %v, want b and c", got)
+		}
+		stopIdle()
+		stopBusy()
+	})
+}
+
+func TestConsumersHaveVisibilityTimeoutsOfTheirOwn(t *testing.T) {
+	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
+		sender := open("")
+		for _, visibility := range []time.Duration{5 * time.Second, 20 * time.Second} {
+			var lease time.Duration
+			c := &workers.Consumer{Queue: open(""), Visibility: &visibility, Max: 1, Handler: func(_ context.Context, m *pubsub.Message) error {
+				lease = time.Until(bus.Details(m).VisibleAt)
+				return nil
+			}}
+			send(t, sender, "a")
+			if err := c.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if lease != visibility {
+				t.Errorf("lease is %v, want %v", lease, visibility)
+			}
+		}
+	})
+}
+
+func TestConsumerPausesAfterEachMessage(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		send(t, q, "a", "b", "c")
+		begin := time.Now()
+		c := &workers.Consumer{Queue: q, Pause: 8 * time.Second, Max: 3, Handler: func(context.Context, *pubsub.Message) error { return nil }}
+		if err := c.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begin); took < 16*time.Second || took > 17*time.Second {
+			t.Errorf("three messages took %v, want two pauses of 8 s: nothing is waited for after the last", took)
+		}
+	})
+}
+
+func TestStoppingConsumerFinishesWhatIsInHand(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		send(t, q, "a", "b")
+		ended := false
+		c := &workers.Consumer{Queue: q, Handler: func(ctx context.Context, m *pubsub.Message) error {
+			time.Sleep(10 * time.Second)
+			ended = true
+			return ctx.Err()
+		}}
+		stop := start(t, c)
+		time.Sleep(time.Second)
+		if err := stop(); err != nil {
+			t.Errorf("a clean stop returned %v", err)
+		}
+		if !ended {
+			t.Error("Run returned before its handler")
+		}
+		if s := c.Stats(); s.Received != 1 || s.Deleted != 1 {
+			t.Errorf("stats are %+v, want 1 received and deleted: nothing new after the stop", s)
+		}
+	})
+}
+
+func TestStoppedConsumerKeepsNoMessageFromOthers(t *testing.T) {
+	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
+		handler, _ := record()
+		stop := start(t, &workers.Consumer{Queue: open(""), Handler: handler})
+		time.Sleep(time.Second) // its receive waits
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		other := open("")
+		send(t, other, "a")
+		sent := time.Now()
+		m, err := other.Subscription.Receive(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := bus.Details(m); d.ReceiveCount != 1 || time.Since(sent) != 0 {
+			t.Errorf("another receiver got the message after %v as delivery %d, want at once and 1", time.Since(sent), d.ReceiveCount)
+		}
+		m.Ack()
+	})
+}
+
+func TestHandlersAreCancelledWhenDrainingTakesTooLong(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		send(t, q, "a")
+		var cause error
+		stop := start(t, &workers.Consumer{Queue: q, DrainTimeout: 5 * time.Second, Handler: func(ctx context.Context, m *pubsub.Message) error {
+			<-ctx.Done()
+			cause = ctx.Err()
+			return cause
+		}})
+		time.Sleep(time.Second)
+		begin := time.Now()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begin); took != 5*time.Second || !errors.Is(cause, context.Canceled) {
+			t.Errorf("the handler's context ended after %v with %v, want 5 s and cancelled", took, cause)
+		}
+	})
+}
+
+// A receiver that was fast is given messages ahead. If it is slow with one of
+// them, the leases of the others run out in memory, and others may have them by
+// then: they are not for it to handle any more.
+func TestConsumerDropsDeliveriesWhoseLeaseIsLost(t *testing.T) {
+	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
+		q := open("?visibility=5s")
+		const n, slow = 300, 150
+		times := map[string]int{}
+		for i := range n {
+			send(t, q, fmt.Sprint(i))
+		}
+		c := &workers.Consumer{Queue: q, Handler: func(_ context.Context, m *pubsub.Message) error {
+			times[string(m.Body)]++
+			if string(m.Body) == fmt.Sprint(slow) && times[string(m.Body)] == 1 {
+				time.Sleep(6 * time.Second)
+			}
+			return nil
+		}}
+		stop := start(t, c)
+		time.Sleep(time.Minute)
+		stop()
+		if s := c.Stats(); s.Lost == 0 {
+			t.Errorf("stats are %+v; the test did not bring about a lost lease", s)
+		}
+		for i := range n {
+			if times[fmt.Sprint(i)] != 1 {
+				t.Errorf("message %d was handled %d times, want once", i, times[fmt.Sprint(i)])
+			}
+		}
+	})
+}
+
+func TestConsumerReturnsTheErrorThatEndsItsSubscription(t *testing.T) {
+	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
+		q := open("")
+		handler, _ := record()
+		result := make(chan error, 1)
+		go func() {
+			result <- (&workers.Consumer{Queue: q, Handler: handler}).Run(t.Context())
+		}()
+		synctest.Wait()
+		if err := q.Delete(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-result; gcerrors.Code(err) != gcerrors.NotFound {
+			t.Errorf("Run on a deleted queue returned %v, want code NotFound", err)
+		}
+	})
+}
+
+func TestConsumerRefusesBadSettings(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		handler, _ := record()
+		for want, c := range map[string]*workers.Consumer{
+			"Queue has no subscription": {Handler: handler},
+			"Handler is missing":        {Queue: q},
+			"Concurrency is -1":         {Queue: q, Handler: handler, Concurrency: -1},
+			"Pause is -1s":              {Queue: q, Handler: handler, Pause: -time.Second},
+			"Max is -2":                 {Queue: q, Handler: handler, Max: -2},
+			"DrainTimeout is -1ns":      {Queue: q, Handler: handler, DrainTimeout: -1},
+		} {
+			if err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("Run returned %v, want an error with %q", err, want)
+			}
+		}
+	})
+}
+
+func TestConsumerSaysThatVisibilityIsUnsupported(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		if q.Supports(bus.ControlReceiveVisibility) {
+			return // membus, which TestConsumersHaveVisibilityTimeoutsOfTheirOwn is about
+		}
+		handler, _ := record()
+		err := (&workers.Consumer{Queue: q, Handler: handler, Visibility: new(time.Second)}).Run(t.Context())
+		if !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("Run returned %v, want errors.ErrUnsupported", err)
+		}
+	})
+}
