@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,6 @@ import (
 // The whole lab, with its real delays and pauses, in virtual time, from the same
 // worker code on both in-memory backends.
 func TestLab(t *testing.T) {
-	var mux bus.Mux
 	for _, test := range []struct {
 		url    string
 		counts bool // whether the backend tells them
@@ -21,7 +21,6 @@ func TestLab(t *testing.T) {
 		{"mem://mynewq", true},
 		{"mempubsub://mynewq", false},
 	} {
-		_ = mux
 		t.Run(test.url, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				mux := &bus.Mux{}
@@ -44,8 +43,47 @@ func TestLab(t *testing.T) {
 				if s != want {
 					t.Errorf("summary is %+v, want %+v", s, want)
 				}
-				t.Logf("%v of virtual time; fast %d slow %d; events %v", time.Since(start), took["fast consumer"], took["slow consumer"], events)
+				if took["fast consumer"] < 50 || took["slow consumer"] < 10 {
+					t.Errorf("the consumers took %v; want them to share the work", took)
+				}
+				// 50 s of sending and 10 s of delay, then what two consumers at 2 s and 8 s a message need for the rest.
+				if d := time.Since(start); d < 2*time.Minute || d > 3*time.Minute {
+					t.Errorf("the lab took %v, want its real pace of two to three minutes", d)
+				}
+				if test.counts != (events[EventStatus] > 100) {
+					t.Errorf("events were %v; want a status a second if the backend tells counts: %t", events, test.counts)
+				}
+				t.Logf("%v of virtual time; the consumers took %v", time.Since(start), took)
 			})
 		})
+	}
+}
+
+func TestLabStopsCleanly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mux := &bus.Mux{}
+		mux.Register(membus.Scheme, membus.New(nil))
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		s, err := (&Lab{Mux: mux, URL: "mem://mynewq"}).Run(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Sent < 55 || s.Deleted == 0 || s.Received != s.Deleted || s.Sent-s.Deleted != s.Visible+s.InFlight+s.Delayed {
+			t.Errorf("after 30 s the summary is %+v; want all that was sent either deleted or still in the queue", s)
+		}
+	})
+}
+
+func TestLabRefusesBadSettings(t *testing.T) {
+	for _, l := range []*Lab{
+		{URL: "mem://mynewq", Speed: -1},
+		{URL: "mem://mynewq", Speed: MaxSpeed + 1},
+		{URL: "nope://mynewq"},
+		{},
+	} {
+		if _, err := l.Run(t.Context()); err == nil {
+			t.Errorf("a lab with URL %q and speed %d ran", l.URL, l.Speed)
+		}
 	}
 }

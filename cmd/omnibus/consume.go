@@ -86,7 +86,7 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 		err := c.Run(ctx)
 		s := c.Stats()
 		out.print(consumedLine{"summary", s.Received, s.Deleted, s.Redelivered},
-			"%d messages received, %d deleted, %d of them redelivered", s.Received, s.Deleted, s.Redelivered)
+			"%s received, %d deleted, %d redelivered", messages(s.Received), s.Deleted, s.Redelivered)
 		return err
 	})
 }

@@ -139,3 +139,11 @@ func body(b []byte) json.RawMessage {
 	s, _ := json.Marshal(string(b)) // a string always marshals
 	return s
 }
+
+// messages is a number of messages in words.
+func messages(n int) string {
+	if n == 1 {
+		return "1 message"
+	}
+	return fmt.Sprintf("%d messages", n)
+}

@@ -58,7 +58,7 @@ func labLine(e lab.Event, start time.Time) string {
 	case lab.EventStatus:
 		return fmt.Sprintf("%s  status         %d visible, %d in flight, %d delayed", at, e.Counts.Visible, e.Counts.InFlight, e.Counts.Delayed)
 	case lab.EventDone:
-		return fmt.Sprintf("%s  %-14s ends after %d messages", at, e.Worker, e.Number)
+		return fmt.Sprintf("%s  %-14s ends after %s", at, e.Worker, messages(e.Number))
 	}
 	return fmt.Sprintf("%s  %-14s %s", at, e.Worker, workerLine(e))
 }

@@ -71,7 +71,7 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	return f.open(ctx, func(q *bus.Queue) error {
 		p.Queue = q
 		err := p.Run(ctx)
-		out.print(producedLine{"summary", p.Sent()}, "%d messages sent", p.Sent())
+		out.print(producedLine{"summary", p.Sent()}, "%s sent", messages(p.Sent()))
 		return err
 	})
 }

@@ -1,0 +1,336 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"omnibus/bus"
+	"omnibus/bus/membus"
+	"omnibus/bus/plainbus"
+)
+
+// shared is a memory backend that claims to be seen by other processes, so that
+// the commands can be tested one by one in this one.
+type shared struct{ *membus.Backend }
+
+func (shared) Local() bool { return false }
+
+const sharedURL = "shared://mynewq"
+
+// world is what the commands of one test share.
+type world struct {
+	t     *testing.T
+	mux   *bus.Mux
+	env   map[string]string
+	stdin string
+	tty   bool
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, mux: &bus.Mux{}, env: map[string]string{"BUS_URL": sharedURL}}
+	w.mux.Register("shared", shared{membus.New(nil)})
+	w.mux.Register(membus.Scheme, membus.New(nil))
+	w.mux.Register(plainbus.Scheme, plainbus.New())
+	return w
+}
+
+// result is what a command left behind.
+type result struct {
+	status         int
+	stdout, stderr string
+}
+
+// run runs a command line to its end.
+func (w *world) run(args ...string) result { return w.start(args...)() }
+
+// start starts a command line. The function it returns waits for it, after
+// sending it Ctrl-C if it says so.
+func (w *world) start(args ...string) (wait func(interrupt ...bool) result) {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	var out, err syncBuffer
+	done := make(chan int, 1)
+	a := &app{
+		mux:      w.mux,
+		getenv:   func(k string) string { return w.env[k] },
+		stdin:    strings.NewReader(w.stdin),
+		stdout:   &out,
+		stderr:   &err,
+		terminal: w.tty,
+	}
+	go func() { done <- a.run(ctx, args) }()
+	return func(interrupt ...bool) result {
+		if len(interrupt) > 0 {
+			cancel()
+		}
+		status := <-done
+		cancel()
+		return result{status, out.String(), err.String()}
+	}
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// wantOK fails the test unless the command succeeded and printed the text.
+func (w *world) wantOK(r result, stdout string) {
+	w.t.Helper()
+	if r.status != 0 || r.stderr != "" || !strings.Contains(r.stdout, stdout) {
+		w.t.Errorf("status %d, errors %q, output\n%s\nwant success and %q", r.status, r.stderr, r.stdout, stdout)
+	}
+}
+
+func (w *world) wantFailure(r result, status int, stderr string) {
+	w.t.Helper()
+	if r.status != status || !strings.Contains(r.stderr, stderr) {
+		w.t.Errorf("status %d, errors\n%s\nwant status %d and %q", r.status, r.stderr, status, stderr)
+	}
+}
+
+// The lab by its single commands: create, produce, status, consume, purge.
+func TestCommandsPlayTheLab(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.wantOK(w.run("create"), "mem://mynewq\n")
+		status := w.start("status", "-json")
+		slow, fast := w.start("produce", "-preset", "slow", "-count", "20"), w.start("produce", "-preset", "fast", "-count", "20")
+		eat1, eat2 := w.start("consume", "-preset", "slow"), w.start("consume", "-preset", "fast")
+		w.wantOK(slow(), "20 messages sent")
+		w.wantOK(fast(), "20 messages sent")
+		time.Sleep(2 * time.Minute)
+		one, two := eat1(true), eat2(true)
+		w.wantOK(one, "Producer: Slow, JobType: NewDonor, Body: {")
+		w.wantOK(two, "Producer: Fast, JobType: NewDonor, Body: {")
+		if n := strings.Count(one.stdout+two.stdout, "Producer: "); n != 40 {
+			t.Errorf("the consumers printed %d messages, want 40", n)
+		}
+		lines := strings.Split(strings.TrimSpace(status(true).stdout), "\n")
+		most := statusLine{}
+		var last statusLine
+		for _, line := range lines {
+			last = statusLine{}
+			if err := json.Unmarshal([]byte(line), &last); err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			most.Visible = max(most.Visible, last.Visible)
+			most.Delayed = max(most.Delayed, last.Delayed)
+		}
+		if len(lines) < 120 || most.Visible == 0 || most.Delayed == 0 {
+			t.Errorf("status printed %d lines with at most %+v; want one a second, and counts that rise", len(lines), most)
+		}
+		if last.Visible+last.InFlight+last.Delayed != 0 {
+			t.Errorf("the last status is %+v, want zeros", last)
+		}
+		w.wantOK(w.run("produce", "-preset", "fast", "-every", "0s", "-delay", "0s"), "50 messages sent")
+		w.wantOK(w.run("status", "-once"), "50 ApproximateNumberOfMessages\n0 ApproximateNumberOfMessagesNotVisible\n0 ApproximateNumberOfMessagesDelayed\n")
+		w.wantOK(w.run("purge"), "purged "+sharedURL)
+		w.wantOK(w.run("status", "-once"), "0 ApproximateNumberOfMessages\n")
+	})
+}
+
+func TestFlagOverridesEnvironment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.wantOK(w.run("create", "-queue", "shared://other"), "mem://other\n")
+	})
+}
+
+func TestProduceReadsFilesAndStandardInput(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "data.json")
+	if err := os.WriteFile(file, []byte(`[{"a": 1}, {"a": 2}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken := filepath.Join(t.TempDir(), "broken.json")
+	if err := os.WriteFile(broken, []byte("{\"a\": 1}\n{\"a\": nope}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.wantOK(w.run("produce", "-data", file, "-attr", "JobType=Test", "-attr", "Producer=Me"), "sent 2 {\"a\":2}\n2 messages sent\n")
+		w.stdin = "{\"b\": 1}\n"
+		w.wantOK(w.run("produce", "-data", "-", "-json"), `"body":{"b":1}}`+"\n"+`{"event":"summary","sent":1}`)
+		w.wantOK(w.run("consume", "-max", "3"), "Producer: Me, JobType: Test, Body: {\"a\":1}\n")
+		r := w.run("produce", "-data", broken)
+		w.wantFailure(r, exitFailed, broken+": line 2, offset 16: invalid character 'o' in literal null (expecting 'u')")
+		if !strings.Contains(r.stdout, "1 message sent") {
+			t.Errorf("output %q does not say what was sent before the error", r.stdout)
+		}
+		w.wantFailure(w.run("produce", "-data", file+".no"), exitFailed, "no such file")
+	})
+}
+
+func TestInterruptedWorkersSayWhatWasDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.run("create")
+		produce := w.start("produce", "-preset", "fast")
+		consume := w.start("consume", "-json")
+		time.Sleep(4500 * time.Millisecond)
+		w.wantOK(produce(true), "5 messages sent\n")
+		w.wantOK(consume(true), `{"event":"summary","received":3,"deleted":3,"redelivered":0}`)
+	})
+}
+
+func TestLabCommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.env = nil
+		lines := strings.Split(strings.TrimSpace(w.run("lab", "-speed", "60", "-json").stdout), "\n")
+		const want = `{"event":"summary","sent":100,"received":100,"deleted":100,"redelivered":0,"visible":0,"in_flight":0,"delayed":0}`
+		if last := lines[len(lines)-1]; last != want {
+			t.Errorf("the last line is\n%s, want\n%s", last, want)
+		}
+		took := map[string]int{}
+		for _, line := range lines {
+			var e struct{ Event, Worker string }
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			if e.Event == "handled" {
+				took[e.Worker]++
+			}
+		}
+		if took["slow consumer"] < 10 || took["fast consumer"] < 50 {
+			t.Errorf("the consumers took %v; want them to share the work", took)
+		}
+		w.wantOK(w.run("lab", "-queue", "mempubsub://lab"), "100 sent, 100 received, 100 deleted, 0 redelivered")
+	})
+}
+
+func TestInterruptedLabSaysWhatWasDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.env = nil
+		lab := w.start("lab")
+		time.Sleep(3500 * time.Millisecond)
+		w.wantOK(lab(true), "8 sent, ")
+	})
+}
+
+func TestPurgeAsksOnATerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.run("create")
+		w.run("produce", "-preset", "fast", "-every", "0s", "-delay", "0s")
+		w.tty = true
+		for _, answer := range []string{"", "\n", "no\n"} {
+			w.stdin = answer
+			w.wantFailure(w.run("purge"), exitFailed, "Delete all messages of "+sharedURL+"? [y/N] ")
+		}
+		w.wantOK(w.run("status", "-once"), "50 ApproximateNumberOfMessages\n")
+		w.stdin = "y\n"
+		if r := w.run("purge"); r.status != 0 {
+			t.Errorf("purge after a yes: status %d, %s", r.status, r.stderr)
+		}
+		time.Sleep(time.Minute)
+		w.wantOK(w.run("purge", "-yes"), "purged")
+	})
+}
+
+func TestBadCommandLines(t *testing.T) {
+	w := newWorld(t)
+	for _, test := range []struct {
+		args   string
+		status int
+		want   string
+	}{
+		{"", exitUsage, "usage: omnibus COMMAND"},
+		{"frob", exitUsage, `unknown command "frob"`},
+		{"status -frob", exitUsage, "flag provided but not defined: -frob"},
+		{"status now", exitUsage, `unexpected argument "now"`},
+		{"status -every 0s", exitUsage, "-every 0s must be over zero"},
+		{"status -queue nope://x", exitUsage, `unknown scheme "nope"; known are mem, mempubsub, shared`},
+		{"status -queue shared://u:secret@x", exitUsage, "credentials do not belong in the URL"},
+		{"status -queue mem://x", exitFailed, "mem://x lives inside one process, so status on its own would have a queue that nobody shares"},
+		{"consume -queue mempubsub://x", exitFailed, "mempubsub://x lives inside one process"},
+		{"status -queue shared://x?frob=1", exitFailed, `unknown parameter "frob"; known are delay, retention, `},
+		{"status -queue shared://x?visibility=13h", exitFailed, "VisibilityTimeout 13h0m0s is out of range; allowed are 0 to 43200 seconds"},
+		{"create -delay 16m", exitUsage, "DelaySeconds 16m0s is out of range; allowed are 0 to 900 seconds"},
+		{"create -retention 30s", exitUsage, "MessageRetentionPeriod 30s is out of range; allowed are 60 to 1209600 seconds"},
+		{"create -visibility 13h", exitUsage, "VisibilityTimeout 13h0m0s is out of range"},
+		{"create -fifo", exitFailed, "the names of FIFO queues, and no others, end in .fifo"},
+		{"create -dlq dead", exitUsage, "-dlq and -max-receives go together"},
+		{"create -dlq dead -max-receives 1001", exitUsage, "maxReceiveCount 1001 is out of range; allowed are 1 to 1000"},
+		{"produce", exitUsage, "give either -preset or -data"},
+		{"produce -preset frob", exitUsage, `unknown preset "frob"; known are fast, slow`},
+		{"produce -preset fast -attr x", exitUsage, "want KEY=VALUE"},
+		{"produce -preset fast -count -1", exitFailed, "Producer.Count is -1; it must not be negative"},
+		{"produce -preset fast -delay 901s", exitFailed, "DelaySeconds 15m1s is out of range; allowed are 0 to 900 seconds"},
+		{"consume -preset frob", exitUsage, `unknown preset "frob"`},
+		{"consume -visibility 13h", exitFailed, "VisibilityTimeout 13h0m0s is out of range; allowed are 0 to 43200 seconds"},
+		{"consume -wait 21s", exitFailed, "WaitTimeSeconds 21s is out of range; allowed are 0 to 20 seconds"},
+		{"lab -speed 0", exitUsage, "-speed 0 is out of range; allowed are 1 to 1000"},
+		{"lab -speed 2", exitUsage, "-speed 2 works in memory only; on shared://mynewq durations are whole seconds"},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w.t = t
+				w.wantFailure(w.run(strings.Fields(test.args)...), test.status, test.want)
+			})
+		})
+	}
+	w.env = nil
+	w.t = t
+	for _, c := range commands() {
+		if c.name == "lab" {
+			continue
+		}
+		args := []string{c.name}
+		if c.name == "produce" {
+			args = append(args, "-preset", "fast")
+		}
+		w.wantFailure(w.run(args...), exitUsage, "no queue is named: use -queue URL or set BUS_URL")
+	}
+}
+
+func TestHelpShowsFlagsAndAnExample(t *testing.T) {
+	w := newWorld(t)
+	w.wantOK(w.run("-h"), "usage: omnibus COMMAND")
+	for _, c := range commands() {
+		for _, h := range []string{"-h", "-help", "--help"} {
+			r := w.run(c.name, h)
+			w.wantOK(r, "usage: omnibus "+c.name)
+			if !strings.Contains(r.stdout, "Example:\n  omnibus "+c.name) || !strings.Contains(r.stdout, "-queue URL") {
+				t.Errorf("%s %s shows no example or no -queue:\n%s", c.name, h, r.stdout)
+			}
+		}
+	}
+}
+
+func TestSparklineKeepsPeaks(t *testing.T) {
+	for _, test := range []struct {
+		values []int
+		width  int
+		want   string
+	}{
+		{nil, 10, ""},
+		{[]int{0, 1, 2, 4, 8}, 10, " ▁▂▄█"},
+		{[]int{0, 8, 0, 0, 0, 4}, 3, "█ ▄"},
+		{[]int{1}, 0, ""},
+	} {
+		if got := sparkline(test.values, test.width); got != test.want {
+			t.Errorf("%v in %d columns is %q, want %q", test.values, test.width, got, test.want)
+		}
+	}
+}
