@@ -227,7 +227,8 @@ const plainDrain = 10 * time.Millisecond
 // many messages it gave back.
 //
 // A backend without the control "release" cannot stop a fetch in progress: there
-// Release only gives back what has arrived or arrives within 10 ms.
+// Release only gives back what has arrived or arrives within 10 ms. It fails on a
+// subscription that has failed for good, which holds nothing any more.
 func (q *Queue) Release(ctx context.Context) (int, error) {
 	if q.Subscription == nil {
 		return 0, nil
@@ -241,19 +242,22 @@ func (q *Queue) Release(ctx context.Context) (int, error) {
 	}
 	defer cancel()
 	var held []*pubsub.Message
-	for {
-		m, err := q.Subscription.Receive(ctx)
-		if err != nil { // of ctx or, for good, of a subscription that has failed or been shut down: then it holds nothing
-			break
+	var err error
+	for err == nil {
+		var m *pubsub.Message
+		if m, err = q.Subscription.Receive(ctx); err == nil {
+			held = append(held, m)
 		}
-		held = append(held, m)
 	}
 	for _, m := range held {
 		if m.Nackable() {
 			m.Nack()
 		}
 	}
-	return len(held), nil
+	if ctx.Err() != nil || gcerrors.Code(err) == gcerrors.FailedPrecondition { // the latter when shut down
+		return len(held), nil
+	}
+	return len(held), newError("release", q.url, gcerrors.Code(err), err)
 }
 
 // Shutdown sends what is waiting to be sent and acknowledged, gives back what
@@ -270,8 +274,7 @@ func (q *Queue) Shutdown(ctx context.Context) error {
 		fail(q.Topic.Shutdown(ctx))
 	}
 	if q.Subscription != nil {
-		_, err := q.Release(ctx)
-		fail(err)
+		_, _ = q.Release(ctx) // its error is of a subscription that has failed, as a Receive has told already
 		fail(q.Subscription.Shutdown(ctx))
 	}
 	if q.impl != nil {
