@@ -1,0 +1,172 @@
+package omnibus_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"omnibus"
+	"omnibus/bus"
+	"omnibus/bus/membus"
+	"omnibus/bus/plainbus"
+)
+
+// mayImport says which packages of this module each package may import, tests
+// apart. Packages not named may import all.
+var mayImport = map[string][]string{
+	"omnibus":              {},
+	"omnibus/bus/spec":     {},
+	"omnibus/bus/engine":   {"omnibus/bus/spec"},
+	"omnibus/bus/driver":   {"omnibus/bus/spec"},
+	"omnibus/bus":          {"omnibus/bus/driver", "omnibus/bus/spec"},
+	"omnibus/bus/membus":   {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/engine", "omnibus/bus/spec"},
+	"omnibus/bus/plainbus": {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
+	"omnibus/bus/bustest":  {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
+	"omnibus/workers":      {"omnibus/bus"},
+	"omnibus/lab":          {"omnibus", "omnibus/bus", "omnibus/workers"},
+}
+
+// standardOnly are the packages that import nothing from outside.
+var standardOnly = []string{"omnibus", "omnibus/bus/spec", "omnibus/bus/engine"}
+
+// Imports point one way: commands over workers over bus over its drivers;
+// backends never import each other.
+func TestImportsPointOneWay(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		pkg, imports := fields[0], fields[1:]
+		allowed, limited := mayImport[pkg]
+		if limited {
+			seen++
+		}
+		for _, imp := range imports {
+			ours := imp == "omnibus" || strings.HasPrefix(imp, "omnibus/")
+			if ours && limited && !slices.Contains(allowed, imp) {
+				t.Errorf("%s must not import %s", pkg, imp)
+			}
+			if !ours && slices.Contains(standardOnly, pkg) && strings.Contains(strings.Split(imp, "/")[0], ".") {
+				t.Errorf("%s must not import %s: it is standard library only", pkg, imp)
+			}
+		}
+	}
+	if seen != len(mayImport) {
+		t.Errorf("the rules name %d packages, of which %d exist", len(mayImport), seen)
+	}
+}
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// The README's table of backends and controls is what the backends declare.
+func TestREADMEControlsAreWhatBackendsDeclare(t *testing.T) {
+	mux := new(bus.Mux)
+	mux.Register(membus.Scheme, membus.New(nil))
+	mux.Register(plainbus.Scheme, plainbus.New())
+	urls := []string{"mem://table", "mempubsub://table"}
+	var want strings.Builder
+	want.WriteString("| control |")
+	var queues []*bus.Queue
+	for _, url := range urls {
+		q, err := mux.Open(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		queues = append(queues, q)
+		scheme, _, _ := strings.Cut(url, "table")
+		fmt.Fprintf(&want, " `%s` |", scheme)
+	}
+	want.WriteString("\n|---|" + strings.Repeat("---|", len(urls)) + "\n")
+	for _, c := range bus.Controls() {
+		fmt.Fprintf(&want, "| %s |", c)
+		for _, q := range queues {
+			mark := "–"
+			if q.Supports(c) {
+				mark = "yes"
+			}
+			fmt.Fprintf(&want, " %s |", mark)
+		}
+		want.WriteString("\n")
+	}
+	if !strings.Contains(readme(t), want.String()) {
+		t.Errorf("README.md does not have this table:\n%s", want.String())
+	}
+}
+
+// The README's program is examples/hello, which is built with everything else.
+func TestREADMEProgramIsTheExample(t *testing.T) {
+	program, err := os.ReadFile("examples/hello/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := strings.Cut(string(program), "func main() {")
+	if body == "" || !strings.Contains(readme(t), "func main() {"+strings.TrimRight(body, "\n")) {
+		t.Error("README.md does not show examples/hello/main.go's main")
+	}
+}
+
+// .ci/run begins with the command that the README gives for the tests.
+func TestCIRunsTheREADMEsTestCommand(t *testing.T) {
+	script, err := os.ReadFile(".ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const command = "go test ./..."
+	if !strings.Contains(readme(t), "\n"+command+"\n") || !strings.Contains(string(script), command+"\n") {
+		t.Errorf("README.md and .ci/run do not both have the line %q", command)
+	}
+}
+
+// Every package in the README's map exists, and every package is in the map.
+func TestREADMEMapIsComplete(t *testing.T) {
+	out, err := exec.Command("go", "list", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := readme(t)
+	for pkg := range strings.Lines(string(out)) {
+		path := strings.TrimPrefix(strings.TrimSpace(pkg), "omnibus/")
+		if path != "omnibus" && !strings.Contains(text, "| `"+path+"` |") {
+			t.Errorf("README.md's map of the packages lacks %s", path)
+		}
+	}
+}
+
+func TestDonors(t *testing.T) {
+	seen := map[string]bool{}
+	for name, data := range map[string][]byte{"fast": omnibus.FastDonors, "slow": omnibus.SlowDonors} {
+		var donors []struct {
+			Name, Email string
+			Donation    float64
+		}
+		if err := json.Unmarshal(data, &donors); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(donors) != 50 {
+			t.Errorf("%s has %d donors, want 50", name, len(donors))
+		}
+		for _, d := range donors {
+			if d.Name == "" || !strings.Contains(d.Email, "@") || d.Donation <= 0 || seen[d.Name] {
+				t.Errorf("%s: bad or repeated donor %+v", name, d)
+			}
+			seen[d.Name] = true
+		}
+		if name == "fast" && (donors[0].Name != "Harper Pierce" || donors[1].Name != "Lois Huber" || donors[2].Name != "Cecile Hickman") {
+			t.Errorf("the fast set begins with %v", donors[:3])
+		}
+	}
+}
