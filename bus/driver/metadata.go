@@ -19,8 +19,8 @@ import (
 // same wherever it came from:
 //
 //   - Metadata are String attributes. In a key, every character that SQS does
-//     not allow, and the start of what looks like an escape, is written __0xHEX__;
-//     values are escaped as URL path segments are.
+//     not allow, and the first of what begins as an escape does, is written
+//     __0xHEX__; values are escaped as URL path segments are.
 //   - A body that is not UTF-8 is sent in base64, with the attribute
 //     base64encoded set to true.
 //   - The metadata keys MessageGroupId and DeduplicationId also set the group
@@ -84,6 +84,11 @@ func stringAttribute(name, value string) spec.NamedAttribute {
 	return spec.NamedAttribute{Name: name, Attribute: spec.Attribute{DataType: "String", StringValue: value}}
 }
 
+// escapeStart begins an escape. Where a key has it, its first character is
+// escaped too. The Go CDK does that only if a whole escape follows, which lets
+// the key "__0x0 " come back as another one.
+const escapeStart = "__0x"
+
 // escapeKey writes a metadata key as the name of an attribute.
 func escapeKey(key string) string {
 	var b strings.Builder
@@ -91,7 +96,7 @@ func escapeKey(key string) string {
 	for i, r := range key {
 		plain := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
 			r == '-' || r == '_' || r == '.' && i > 0 && before != '.'
-		if _, _, escape := cutEscape(key[i:]); !plain || escape {
+		if !plain || strings.HasPrefix(key[i:], escapeStart) {
 			fmt.Fprintf(&b, "__%#x__", r)
 		} else {
 			b.WriteRune(r)
@@ -118,7 +123,7 @@ func unescapeKey(name string) string {
 
 // cutEscape reads the escape __0xHEX__ at the start of s, and its length.
 func cutEscape(s string) (rune, int, bool) {
-	rest, ok := strings.CutPrefix(s, "__0x")
+	rest, ok := strings.CutPrefix(s, escapeStart)
 	if !ok {
 		return 0, 0, false
 	}
@@ -130,5 +135,5 @@ func cutEscape(s string) (rune, int, bool) {
 	if err != nil {
 		return 0, 0, false
 	}
-	return rune(n), len("__0x") + len(digits) + len("__"), true
+	return rune(n), len(escapeStart) + len(digits) + len("__"), true
 }
