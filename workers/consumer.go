@@ -185,33 +185,41 @@ func (c *Consumer) handle(ctx context.Context, m *pubsub.Message) {
 		}
 	}
 	start := time.Now()
-	err := c.call(ctx, m)
-	done := Done{Message: m, Err: err, Took: time.Since(start)}
+	err := guard("the handler panicked", func() error { return c.Handler(ctx, m) })
+	took := time.Since(start)
 	if err == nil {
-		m.Ack()
-		c.stats.deleted.Add(1)
+		err = guard("the handler must not call Ack or Nack", func() error { m.Ack(); return nil })
 	} else {
 		giveBack(m)
+	}
+	if err == nil {
+		c.stats.deleted.Add(1)
+	} else {
 		c.stats.failed.Add(1)
 	}
 	if c.OnDone != nil {
-		c.OnDone(done)
+		c.OnDone(Done{Message: m, Err: err, Took: took})
 	}
 }
 
-// call runs the handler and turns a panic into an error, so that one bad message
-// does not end the process for all others.
-func (c *Consumer) call(ctx context.Context, m *pubsub.Message) (err error) {
+// guard turns a panic into an error, so that one bad message or one careless
+// handler does not end the process for all others.
+func guard(what string, f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("workers: the handler panicked: %v\n%s", r, debug.Stack())
+			err = fmt.Errorf("workers: %s: %v\n%s", what, r, debug.Stack())
 		}
 	}()
-	return c.Handler(ctx, m)
+	return f()
 }
 
+// giveBack makes a message visible to all again, unless its handler has settled
+// it already, against the rules.
 func giveBack(m *pubsub.Message) {
-	if m.Nackable() {
-		m.Nack()
-	}
+	_ = guard("give back", func() error {
+		if m.Nackable() {
+			m.Nack()
+		}
+		return nil
+	})
 }

@@ -152,6 +152,32 @@ func TestConsumerSurvivesAPanic(t *testing.T) {
 	})
 }
 
+func TestConsumerSurvivesAHandlerThatSettlesItsMessage(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		send(t, q, "a", "b")
+		var errs []error
+		c := &workers.Consumer{
+			Queue: q,
+			Max:   2,
+			Handler: func(_ context.Context, m *pubsub.Message) error {
+				m.Ack()
+				if string(m.Body) == "b" {
+					return errors.New("b")
+				}
+				return nil
+			},
+			OnDone: func(d workers.Done) { errs = append(errs, d.Err) },
+		}
+		if err := c.Run(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if text := fmt.Sprint(errs); len(errs) != 2 || !strings.Contains(text, "the handler must not call Ack or Nack") {
+			t.Errorf("OnDone saw %v, want errors that say what is wrong", errs)
+		}
+	})
+}
+
 func TestConsumerRunsAtMostConcurrencyHandlers(t *testing.T) {
 	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
 		q := open()
