@@ -91,7 +91,7 @@ func (e *Engine) Create(name string, s spec.QueueSettings) (*Queue, error) {
 	defer e.mu.Unlock()
 	if q := e.queues[name]; q != nil {
 		if attr := q.state.differs(s); attr != "" {
-			return nil, spec.Errorf(spec.QueueNameExists, "queue %s exists with another %s", name, attr)
+			return nil, spec.Errorf(spec.QueueNameExists, "queue %s exists with %s", name, attr)
 		}
 		return q, nil
 	}
@@ -124,10 +124,11 @@ func (e *Engine) checkDeadLetter(name string, s spec.QueueSettings) error {
 	if d.Queue == name {
 		return spec.Errorf(spec.InvalidAttributeValue, "queue %s cannot be its own dead-letter queue", name)
 	}
-	if e.queues[d.Queue] == nil {
+	to := e.queues[d.Queue]
+	if to == nil {
 		return spec.Errorf(spec.InvalidAttributeValue, "dead-letter queue %s does not exist", d.Queue)
 	}
-	return nil
+	return to.state.admits(name)
 }
 
 // Queue returns the queue of that name, or the error QueueDoesNotExist.

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	clist "container/list"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 
 	"omnibus/bus/spec"
 )
@@ -97,6 +99,13 @@ func (gs *groups) place(g *group) {
 	}
 }
 
+// toFront makes a group the first to be received from, if it is available.
+func (gs *groups) toFront(g *group) {
+	if g.place != nil {
+		gs.available.MoveToFront(g.place)
+	}
+}
+
 // next returns the message that a receive takes next: as many of one group as
 // there are, then those of another.
 func (gs *groups) next() *message {
@@ -119,18 +128,22 @@ func (gs *groups) endReceive() {
 	}
 }
 
-// eachReady calls f for the ready messages, group by group, until it returns
-// false. Messages of groups that are locked count too.
-func (gs *groups) eachReady(f func(*message) bool) {
+// inOrder returns the groups that have ready messages, the next to be received
+// from first. Those that are locked come last, the one with the oldest message
+// first.
+func (gs *groups) inOrder() []*group {
+	var order []*group
+	for e := gs.available.Front(); e != nil; e = e.Next() {
+		order = append(order, e.Value.(*group))
+	}
+	free := len(order)
 	for _, g := range gs.byID {
-		for m := g.ready.head; m != nil; {
-			next := m.links[byDue].next // f may remove m
-			if !f(m) {
-				return
-			}
-			m = next
+		if g.ready.head != nil && g.place == nil {
+			order = append(order, g)
 		}
 	}
+	slices.SortFunc(order[free:], func(a, b *group) int { return cmp.Compare(a.ready.head.seq, b.ready.head.seq) })
+	return order
 }
 
 // checkFIFO reports what a FIFO queue would refuse in a message.
@@ -158,6 +171,15 @@ func dedupID(in *Message) string {
 	}
 	sum := sha256.Sum256([]byte(in.Body))
 	return hex.EncodeToString(sum[:])
+}
+
+// dedupKey returns what a message is deduplicated by: its deduplication id and,
+// where the queue deduplicates by group, its group. No group id has a space.
+func (q *queue) dedupKey(m *message) string {
+	if q.attrs.GroupDeduplication {
+		return m.extra.group + " " + m.extra.dedup
+	}
+	return m.extra.dedup
 }
 
 // dedup remembers the deduplication ids of five minutes.

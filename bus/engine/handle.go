@@ -17,13 +17,16 @@ type Queue struct {
 	state   *queue
 	waiters *clist.List // of *waiter, the longest-waiting first
 	timer   *time.Timer // wakes the waiters; nil while nothing is due or nobody waits
-	closed  bool        // deleted
+	moves   []*move     // message move tasks from this queue, the latest last
+	tags    map[string]string
+	closed  bool // deleted
 }
 
 // waiter is a receive that found nothing and waits.
 type waiter struct {
 	n          int
 	visibility time.Duration
+	attempt    string
 	out        chan received  // holds one; sent to once, by whoever takes the waiter off the list
 	place      *clist.Element // in the list
 }
@@ -90,6 +93,12 @@ type ReceiveRequest struct {
 	Max        int            // messages at most: 1 to 10; 0 means 1
 	Visibility *time.Duration // 0 to 12 h; nil means the queue's own
 	Wait       *time.Duration // for the first message: 0 to 20 s; nil means the queue's own
+
+	// Attempt is a ReceiveRequestAttemptId, on a FIFO queue. A receive with the
+	// id of one within the last five minutes gets the same messages with the
+	// same receipt handles again, their visibility timeout begun anew, if none
+	// of them was deleted, changed or has become visible since.
+	Attempt string
 }
 
 // Receive takes messages that are ready, or waits for one. It returns none and
@@ -107,6 +116,7 @@ func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, erro
 	if err := q.lock(); err != nil {
 		return nil, err
 	}
+	q.serve() // those who wait come first
 	w, wait := q.waiter(r)
 	got := q.receive(w)
 	if len(got.deliveries) > 0 || got.err != nil || wait == 0 {
@@ -136,6 +146,7 @@ func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, erro
 		for i := len(got.deliveries) - 1; i >= 0; i-- {
 			q.state.untake(got.deliveries[i].ReceiptHandle)
 		}
+		q.advance() // not before, or a short visibility timeout would be over
 	default:
 	}
 	return nil, ctx.Err()
@@ -154,34 +165,49 @@ func (r *ReceiveRequest) check() error {
 		}
 	}
 	if r.Wait != nil {
-		return spec.CheckWait(*r.Wait)
+		if err := spec.CheckWait(*r.Wait); err != nil {
+			return err
+		}
+	}
+	if r.Attempt != "" {
+		return spec.CheckGroup("ReceiveRequestAttemptId", r.Attempt)
 	}
 	return nil
 }
 
 // waiter returns the receive that r asks for, and how long it may wait.
 func (q *Queue) waiter(r ReceiveRequest) (*waiter, time.Duration) {
-	w := &waiter{n: r.Max, visibility: q.state.attrs.Visibility}
+	w := &waiter{n: r.Max, visibility: q.state.attrs.Visibility, attempt: r.Attempt}
 	give(&w.visibility, r.Visibility)
 	wait := q.state.attrs.Wait
 	give(&wait, r.Wait)
 	return w, wait
 }
 
-// receive tries once, and moves dead letters to where they belong.
+// receive takes what is ready, and moves dead letters to where they belong. It
+// tries again when it met only those, since burying one makes another ready
+// where two queues are each other's dead-letter queue.
 func (q *Queue) receive(w *waiter) received {
-	out, dead, err := q.state.receive(w.n, w.visibility)
-	if len(dead) > 0 {
-		q.bury(dead)
+	if out := q.state.repeat(w.attempt, w.visibility); out != nil {
+		return received{deliveries: out}
 	}
-	return received{out, err}
+	for {
+		out, dead, err := q.state.receive(w.n, w.visibility)
+		q.bury(dead)
+		if len(dead) == 0 || len(out) > 0 || err != nil {
+			q.state.remember(w.attempt, out)
+			return received{out, err}
+		}
+	}
 }
 
 // bury moves messages to the dead-letter queue. If that was deleted meanwhile
-// they are lost, as on AWS.
+// they are lost, as on AWS. On standard queues they keep their time of sending,
+// by which they can be too old for their new queue; on FIFO queues it begins
+// anew (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html).
 func (q *Queue) bury(dead []*message) {
 	to := q.engine.queues[q.state.attrs.DeadLetter.Queue]
-	if to == nil {
+	if len(dead) == 0 || to == nil {
 		return
 	}
 	to.advance()
@@ -190,11 +216,13 @@ func (q *Queue) bury(dead []*message) {
 		x.source, x.receivesThere = q.state.name, m.receives
 		m.extra = &x
 		if to.state.attrs.FIFO {
+			m.sent = to.state.now
 			to.state.add(m, int64(to.state.attrs.Delay))
 		} else {
 			to.state.add(m, 0)
 		}
 	}
+	to.advance()
 	to.serve()
 }
 
@@ -214,7 +242,7 @@ func (q *Queue) serve() {
 	q.setTimer()
 }
 
-// setTimer has the waiters woken when the next message becomes ready. A timer
+// setTimer has the waiters woken when time does something next. A timer
 // does not outlive the wait it is for, so that a queue can be used in one
 // synctest bubble after the other.
 func (q *Queue) setTimer() {
@@ -225,8 +253,8 @@ func (q *Queue) setTimer() {
 	if q.waiters.Len() == 0 {
 		return
 	}
-	if due, ok := q.state.nextDue(); ok {
-		q.timer = time.AfterFunc(time.Duration(due-q.now()), q.wake)
+	if m, at := q.state.next(); m != nil {
+		q.timer = time.AfterFunc(time.Duration(at-q.now()), q.wake)
 	}
 }
 
@@ -240,13 +268,12 @@ func (q *Queue) wake() {
 // close ends all waits. engine.mu is held.
 func (q *Queue) close() {
 	q.closed = true
-	if q.timer != nil {
-		q.timer.Stop()
-	}
 	for q.waiters.Len() > 0 {
 		w := q.waiters.Remove(q.waiters.Front()).(*waiter)
 		w.out <- received{err: doesNotExist(q.state.name)}
 	}
+	q.setTimer()
+	q.stopMoves()
 }
 
 // Delete removes the message that a receipt handle names. It reports false, and
@@ -334,55 +361,4 @@ func (q *Queue) Peek(n int) ([]Delivery, error) {
 	}
 	defer q.unlock()
 	return q.state.peek(n), nil
-}
-
-// Redrive moves up to n ready messages of a dead-letter queue to the queue named
-// to or, if that is "", back to the queues they came from, and returns how many
-// it moved. They are new messages there: id, time of sending and receive count
-// begin anew. It fails with UnsupportedOperation unless some queue's redrive
-// policy names this one. Messages without a source that still exists stay.
-func (q *Queue) Redrive(to string, n int) (int, error) {
-	if err := q.lock(); err != nil {
-		return 0, err
-	}
-	defer q.unlock()
-	if len(q.engine.deadLetterSources(q.state.name)) == 0 {
-		return 0, spec.Errorf(spec.UnsupportedOperation, "queue %s is not a dead-letter queue of any queue", q.state.name)
-	}
-	if to != "" && q.engine.queues[to] == nil {
-		return 0, doesNotExist(to)
-	}
-	if to != "" && spec.IsFIFOName(to) != q.state.attrs.FIFO {
-		return 0, spec.Errorf(spec.InvalidParameterValue, "queue %s is not of the type of %s: both must be FIFO or both standard", to, q.state.name)
-	}
-	moved := 0
-	touched := map[*Queue]bool{}
-	q.state.eachReady(func(m *message) bool {
-		if moved == n {
-			return false
-		}
-		name := to
-		if name == "" {
-			name = m.extras().source
-		}
-		dest := q.engine.queues[name]
-		if dest == nil || dest == q {
-			return true
-		}
-		dest.advance()
-		q.state.drop(m)
-		q.engine.ids++
-		again := &message{id: q.engine.ids, body: m.body, attrs: m.attrs, sent: dest.state.now}
-		if x := m.extras(); x.group != "" || x.dedup != "" {
-			again.extra = &extra{group: x.group, dedup: x.dedup}
-		}
-		dest.state.add(again, int64(dest.state.attrs.Delay))
-		touched[dest] = true
-		moved++
-		return true
-	})
-	for dest := range touched {
-		dest.serve()
-	}
-	return moved, nil
 }

@@ -73,13 +73,14 @@ type laneHeap struct {
 
 func (h *laneHeap) Len() int { return len(h.lanes) }
 
-// Less orders by time, and messages of one time as they came to the queue.
+// Less orders by time, and messages of one time by when they began to wait: the
+// longer the lane's duration, the earlier.
 func (h *laneHeap) Less(i, j int) bool {
-	a, b := h.lanes[i].head, h.lanes[j].head
+	a, b := h.lanes[i], h.lanes[j]
 	if h.which == byDue {
-		return a.due < b.due || a.due == b.due && a.seq < b.seq
+		return a.head.due < b.head.due || a.head.due == b.head.due && a.key > b.key
 	}
-	return a.sent < b.sent || a.sent == b.sent && a.seq < b.seq
+	return a.head.sent < b.head.sent
 }
 
 func (h *laneHeap) Swap(i, j int) {

@@ -45,12 +45,15 @@ type message struct {
 	due      int64 // when its delay or its visibility timeout ends
 	receives int32 // also the number of its latest receipt
 	state    state
+	parked   bool // ready, and on its tenant's list
 }
 
 // extra holds what few messages have.
 type extra struct {
-	group string
-	dedup string
+	group  string
+	dedup  string
+	trace  string
+	tenant *tenant // of a standard queue's message with a group
 
 	// Of a message that a redrive policy moved to this queue: the queue it came
 	// from, and how often it had been received when it came. SQS counts receives
@@ -119,13 +122,17 @@ type Message struct {
 	// delay. A FIFO queue takes only its own.
 	Delay *time.Duration
 
-	// Group is the message group id: required on a FIFO queue, and carried
-	// along on a standard one.
+	// Group is the message group id: required on a FIFO queue. On a standard
+	// one it names the tenant, whose messages yield to those of others while
+	// many are in flight.
 	Group string
 
 	// Deduplication is the deduplication id, for FIFO queues only: required
 	// unless the queue deduplicates by content.
 	Deduplication string
+
+	// TraceHeader is the system attribute AWSTraceHeader, carried along.
+	TraceHeader string
 }
 
 // Sent is what a queue answers to a sender.
@@ -149,4 +156,5 @@ type Delivery struct {
 	Deduplication    string
 	SequenceNumber   string
 	DeadLetterSource string // the queue that gave the message up to this one
+	TraceHeader      string
 }

@@ -15,17 +15,23 @@ type queue struct {
 	number uint64 // in receipt handles
 	seed   uint64 // in message ids
 	attrs  spec.QueueAttributes
-	now    int64
-	order  uint64 // the seq of the last message added
+	// Set as attributes, but not comparable.
+	sources spec.DeadLetterSources
+	kept    map[string]string
+
+	now   int64
+	order uint64 // the seq of the last message added
 
 	visible list // ready messages of a standard queue, in the order of delivery
 	due     lanes
 	age     lanes
-	taken   map[uint64]*message // by id; every message that was ever received
-	count   [gone]int           // messages by state
+	taken   directory // every message that was ever received
+	count   [gone]int // messages by state
 
-	groups groups // of a FIFO queue
-	dedup  dedup  // of a FIFO queue
+	tenants  tenants  // of a standard queue
+	groups   groups   // of a FIFO queue
+	dedup    dedup    // of a FIFO queue
+	attempts attempts // of a FIFO queue
 
 	purged int64 // the time of the last purge; 0 before
 }
@@ -54,8 +60,9 @@ func (q *queue) clear() {
 	q.visible = list{which: byDue}
 	q.due = newLanes(byDue)
 	q.age = newLanes(bySent)
-	q.taken = map[uint64]*message{}
+	q.taken = directory{}
 	q.count = [gone]int{}
+	q.tenants = tenants{}
 	q.groups = newGroups()
 }
 
@@ -64,22 +71,31 @@ func (q *queue) clear() {
 // once for each such event, so the cost over all calls is that of the events.
 func (q *queue) advance(now int64) {
 	q.now = max(q.now, now)
-	for m := q.due.first(); m != nil && m.due <= q.now; m = q.due.first() {
-		q.due.remove(m)
-		q.makeReady(m)
-	}
-	for m := q.age.first(); m != nil && m.sent+int64(q.attrs.Retention) <= q.now; m = q.age.first() {
-		q.drop(m)
+	for m, at := q.next(); m != nil && at <= q.now; m, at = q.next() {
+		if m.state != ready && m.due == at {
+			q.due.remove(m)
+			q.makeReady(m)
+		} else {
+			q.drop(m)
+		}
 	}
 	q.dedup.forget(q.now)
+	q.attempts.forget(q.now)
 }
 
-// nextDue returns when the next delayed or in-flight message becomes ready.
-func (q *queue) nextDue() (int64, bool) {
-	if m := q.due.first(); m != nil {
-		return m.due, true
+// next returns the message to which time does something next, and when: a delay
+// or a visibility timeout ends, or the message has been kept for the retention
+// period. The latter matters to those who wait as well, since a message in
+// flight that goes unlocks its group.
+func (q *queue) next() (*message, int64) {
+	due, oldest := q.due.first(), q.age.first()
+	if oldest == nil {
+		return nil, 0
 	}
-	return 0, false
+	if end := oldest.sent + int64(q.attrs.Retention); due == nil || end < due.due {
+		return oldest, end
+	}
+	return due, due.due
 }
 
 // makeReady makes a message receivable that is on no list by due time.
@@ -94,6 +110,7 @@ func (q *queue) makeReady(m *message) {
 }
 
 func (q *queue) setState(m *message, s state) {
+	m.tenant().follow(m.state, s)
 	q.count[m.state]--
 	q.count[s]++
 	m.state = s
@@ -107,7 +124,7 @@ func (q *queue) unlist(m *message) {
 	case m.group != nil:
 		q.groups.unlist(m)
 	default:
-		q.visible.remove(m)
+		q.unready(m)
 	}
 }
 
@@ -116,8 +133,9 @@ func (q *queue) drop(m *message) {
 	q.unlist(m)
 	q.age.remove(m)
 	if m.receives > 0 {
-		delete(q.taken, m.id)
+		q.taken.remove(m)
 	}
+	q.tenants.leave(m)
 	q.count[m.state]--
 	was := m.state
 	m.state = gone
@@ -134,6 +152,8 @@ func (q *queue) add(m *message, delay int64) {
 	m.state = delayed
 	if q.attrs.FIFO {
 		delay = q.groups.add(m, q.now, delay)
+	} else {
+		q.tenants.join(m, q.now)
 	}
 	q.age.add(m, q.now-m.sent)
 	q.count[delayed]++
@@ -179,12 +199,12 @@ func (q *queue) send(in *Message, id uint64) (sent Sent, used bool, err error) {
 	if in.Delay != nil && !q.attrs.FIFO {
 		delay = *in.Delay
 	}
-	if in.Group != "" {
-		m.extra = &extra{group: in.Group}
+	if in.Group != "" || in.TraceHeader != "" {
+		m.extra = &extra{group: in.Group, trace: in.TraceHeader}
 	}
 	if q.attrs.FIFO {
 		m.extra.dedup = dedupID(in)
-		if old, ok := q.dedup.seen(m.extra.dedup); ok {
+		if old, ok := q.dedup.seen(q.dedupKey(m)); ok {
 			return Sent{ID: messageID(q.seed, old.id), SequenceNumber: sequenceNumber(old.seq), Duplicate: true}, false, nil
 		}
 	}
@@ -192,7 +212,7 @@ func (q *queue) send(in *Message, id uint64) (sent Sent, used bool, err error) {
 	sent.ID = messageID(q.seed, m.id)
 	if q.attrs.FIFO {
 		sent.SequenceNumber = sequenceNumber(m.seq)
-		q.dedup.remember(m.extra.dedup, m.id, m.seq, q.now)
+		q.dedup.remember(q.dedupKey(m), m.id, m.seq, q.now)
 	}
 	return sent, true, nil
 }
@@ -231,7 +251,7 @@ func (q *queue) nextReady() *message {
 	if q.attrs.FIFO {
 		return q.groups.next()
 	}
-	return q.visible.head
+	return q.nextFair()
 }
 
 // take puts a ready message in flight.
@@ -240,7 +260,7 @@ func (q *queue) take(m *message, visibility time.Duration) {
 	if m.receives == 0 {
 		m.first = q.now
 	}
-	q.taken[m.id] = m
+	q.taken.add(m)
 	m.receives++
 	m.taken = q.now
 	q.setState(m, inFlight)
@@ -260,7 +280,7 @@ func (q *queue) delivery(m *message) Delivery {
 	x := m.extras()
 	d := Delivery{
 		ID:               messageID(q.seed, m.id),
-		ReceiptHandle:    receipt{q.number, m.id, m.receives}.String(),
+		ReceiptHandle:    receipt{q.number, m.seq, m.receives}.String(),
 		Body:             m.body,
 		Attributes:       m.attrs,
 		Sent:             time.Unix(0, m.sent),
@@ -268,6 +288,7 @@ func (q *queue) delivery(m *message) Delivery {
 		Group:            x.group,
 		Deduplication:    x.dedup,
 		DeadLetterSource: x.source,
+		TraceHeader:      x.trace,
 	}
 	if m.receives > 0 {
 		d.FirstReceived = time.Unix(0, m.first)
@@ -285,20 +306,22 @@ func (q *queue) delivery(m *message) Delivery {
 // the next one to be received.
 func (q *queue) untake(handle string) {
 	r, err := parseReceipt(handle, q.number)
-	m := q.taken[r.message]
-	if err != nil || m == nil || m.state != inFlight || m.receives != r.delivery {
-		return // expired, deleted or purged since
+	m := q.taken.get(r.message)
+	if err != nil || m == nil || m.receives != r.delivery {
+		return // received again, deleted or purged since
 	}
-	q.due.remove(m)
 	m.receives--
 	if m.receives == 0 {
-		m.first = 0
-		delete(q.taken, m.id)
+		q.taken.remove(m)
 	}
-	q.setState(m, ready)
+	if m.state == inFlight { // else its visibility timeout is over already
+		q.due.remove(m)
+		q.makeReady(m)
+	}
 	if m.group != nil {
-		q.groups.makeReady(m, true)
+		q.groups.toFront(m.group)
 	} else {
+		q.unready(m)
 		q.visible.insertAfter(nil, m)
 	}
 }
@@ -311,7 +334,7 @@ func (q *queue) delete(handle string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	m := q.taken[r.message]
+	m := q.taken.get(r.message)
 	if m == nil {
 		return false, nil
 	}
@@ -355,7 +378,7 @@ func (q *queue) held(handle string) (*message, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := q.taken[r.message]
+	m := q.taken.get(r.message)
 	if m == nil {
 		return nil, spec.Errorf(spec.InvalidParameterValue, "the message of the receipt handle does not exist any more")
 	}
@@ -378,7 +401,7 @@ func (q *queue) counts() spec.Counts {
 func (q *queue) peek(n int) []Delivery {
 	var out []Delivery
 	q.eachReady(func(m *message) bool {
-		if len(out) == n {
+		if len(out) >= n {
 			return false
 		}
 		d := q.delivery(m)
@@ -389,18 +412,21 @@ func (q *queue) peek(n int) []Delivery {
 	return out
 }
 
-// eachReady calls f for the ready messages until it returns false.
+// eachReady calls f for the ready messages, next to be received first, until it
+// returns false. Those of groups that are locked come last.
 func (q *queue) eachReady(f func(*message) bool) {
-	if q.attrs.FIFO {
-		q.groups.eachReady(f)
-		return
+	lists := append([]*list{&q.visible}, q.tenants.lists()...)
+	for _, g := range q.groups.inOrder() {
+		lists = append(lists, &g.ready)
 	}
-	for m := q.visible.head; m != nil; {
-		next := m.links[byDue].next // f may remove m
-		if !f(m) {
-			return
+	for _, l := range lists {
+		for m := l.head; m != nil; {
+			next := m.links[byDue].next // f may remove m
+			if !f(m) {
+				return
+			}
+			m = next
 		}
-		m = next
 	}
 }
 
@@ -414,56 +440,6 @@ func (q *queue) purge(lenient bool) error {
 	q.clear()
 	return nil
 }
-
-// set changes the attributes given. The caller has checked their ranges.
-func (q *queue) set(s spec.QueueSettings) error {
-	if s.FIFO != nil && *s.FIFO != q.attrs.FIFO {
-		return spec.Errorf(spec.InvalidAttributeValue, "FifoQueue %t does not fit the name %s: the names of FIFO queues, and no others, end in %s", *s.FIFO, q.name, spec.FIFOSuffix)
-	}
-	if s.ContentBasedDeduplication != nil && !q.attrs.FIFO {
-		return spec.Errorf(spec.InvalidAttributeName, "ContentBasedDeduplication is for FIFO queues only; %s is a standard queue", q.name)
-	}
-	if d := s.DeadLetter; d != nil && *d != (spec.DeadLetter{}) && spec.IsFIFOName(d.Queue) != q.attrs.FIFO {
-		return spec.Errorf(spec.InvalidAttributeValue, "dead-letter queue %s is not of the type of %s: both must be FIFO or both standard", d.Queue, q.name)
-	}
-	give(&q.attrs.Delay, s.Delay)
-	give(&q.attrs.Visibility, s.Visibility)
-	give(&q.attrs.Retention, s.Retention)
-	give(&q.attrs.Wait, s.Wait)
-	give(&q.attrs.MaxMessageBytes, s.MaxMessageBytes)
-	give(&q.attrs.ContentBasedDeduplication, s.ContentBasedDeduplication)
-	give(&q.attrs.DeadLetter, s.DeadLetter)
-	q.attrs.Modified = time.Unix(0, q.now)
-	return nil
-}
-
-// differs names the first attribute given that is not as the queue has it.
-func (q *queue) differs(s spec.QueueSettings) string {
-	a := q.attrs
-	for name, differs := range map[string]bool{
-		"DelaySeconds":                  unlike(a.Delay, s.Delay),
-		"VisibilityTimeout":             unlike(a.Visibility, s.Visibility),
-		"MessageRetentionPeriod":        unlike(a.Retention, s.Retention),
-		"ReceiveMessageWaitTimeSeconds": unlike(a.Wait, s.Wait),
-		"MaximumMessageSize":            unlike(a.MaxMessageBytes, s.MaxMessageBytes),
-		"FifoQueue":                     unlike(a.FIFO, s.FIFO),
-		"ContentBasedDeduplication":     unlike(a.ContentBasedDeduplication, s.ContentBasedDeduplication),
-		"RedrivePolicy":                 unlike(a.DeadLetter, s.DeadLetter),
-	} {
-		if differs {
-			return name
-		}
-	}
-	return ""
-}
-
-func give[T any](to *T, from *T) {
-	if from != nil {
-		*to = *from
-	}
-}
-
-func unlike[T comparable](has T, given *T) bool { return given != nil && *given != has }
 
 // sequenceNumber writes a FIFO sequence number as SQS does, in 20 digits.
 func sequenceNumber(seq uint64) string { return fmt.Sprintf("%020d", seq) }

@@ -12,7 +12,7 @@ import (
 // of its deliveries.
 type receipt struct {
 	queue    uint64
-	message  uint64
+	message  uint64 // its seq
 	delivery int32
 }
 
@@ -31,7 +31,8 @@ func (r receipt) String() string {
 func parseReceipt(handle string, queue uint64) (receipt, error) {
 	var b [receiptBytes]byte
 	if base64.RawURLEncoding.DecodedLen(len(handle)) == receiptBytes {
-		if _, err := base64.RawURLEncoding.Strict().Decode(b[:], []byte(handle)); err == nil {
+		// Fewer bytes come of line breaks, which Decode passes over.
+		if n, err := base64.RawURLEncoding.Strict().Decode(b[:], []byte(handle)); err == nil && n == receiptBytes {
 			r := receipt{binary.BigEndian.Uint64(b[0:]), binary.BigEndian.Uint64(b[8:]), int32(binary.BigEndian.Uint32(b[16:]))}
 			if r.queue == queue {
 				return r, nil

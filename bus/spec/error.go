@@ -12,6 +12,7 @@ const (
 	BatchEntryIdsNotDistinct     Code = "BatchEntryIdsNotDistinct"
 	BatchRequestTooLong          Code = "BatchRequestTooLong"
 	EmptyBatchRequest            Code = "EmptyBatchRequest"
+	InvalidAddress               Code = "InvalidAddress"
 	InvalidAttributeName         Code = "InvalidAttributeName"
 	InvalidAttributeValue        Code = "InvalidAttributeValue"
 	InvalidBatchEntryID          Code = "InvalidBatchEntryId"
@@ -25,6 +26,7 @@ const (
 	QueueDoesNotExist            Code = "QueueDoesNotExist"
 	QueueNameExists              Code = "QueueNameExists"
 	ReceiptHandleIsInvalid       Code = "ReceiptHandleIsInvalid"
+	ResourceNotFound             Code = "ResourceNotFoundException"
 	TooManyEntriesInBatchRequest Code = "TooManyEntriesInBatchRequest"
 	UnsupportedOperation         Code = "UnsupportedOperation"
 )

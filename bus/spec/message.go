@@ -95,7 +95,7 @@ func CheckAttributes(attrs []NamedAttribute) error {
 
 func checkAttributeName(name string) error {
 	bad := func(why string) error {
-		return Errorf(InvalidParameterValue, "attribute name %q %s", name, why)
+		return Errorf(InvalidParameterValue, "attribute name %s %s", quoteShort(name), why)
 	}
 	switch lower := strings.ToLower(name); {
 	case name == "" || len(name) > 256:
@@ -115,10 +115,10 @@ func checkAttributeName(name string) error {
 
 func checkAttributeValue(a NamedAttribute) error {
 	bad := func(why string) error {
-		return Errorf(InvalidParameterValue, "attribute %q of type %q %s", a.Name, a.DataType, why)
+		return Errorf(InvalidParameterValue, "attribute %s of type %s %s", quoteShort(a.Name), quoteShort(a.DataType), why)
 	}
 	if len(a.DataType) > 256 {
-		return bad("has a type of over 256 characters")
+		return bad("has a type of over 256 characters, the most that are allowed")
 	}
 	switch baseType(a.DataType) {
 	case "Binary":

@@ -41,6 +41,19 @@ func CheckGroup(what, id string) error {
 	return nil
 }
 
+// CheckBatchEntryID reports an id of an entry of a batch that SQS would refuse:
+// 1 to 80 characters of A-Z, a-z, 0-9, hyphen and underscore.
+func CheckBatchEntryID(id string) error {
+	ok := id != "" && len(id) <= 80
+	for i := range len(id) {
+		ok = ok && isNameByte(id[i])
+	}
+	if !ok {
+		return Errorf(InvalidBatchEntryID, "batch entry id %s must have 1 to 80 characters of A-Z, a-z, 0-9, hyphen and underscore", quoteShort(id))
+	}
+	return nil
+}
+
 func isNameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }

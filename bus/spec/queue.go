@@ -17,10 +17,40 @@ type QueueSettings struct {
 	// without one from the SHA-256 of their bodies. FIFO queues only.
 	ContentBasedDeduplication *bool
 
+	// GroupDeduplication has messages deduplicated within their group instead of
+	// in the whole queue: DeduplicationScope "messageGroup". FIFO queues only.
+	GroupDeduplication *bool
+
 	// DeadLetter is the redrive policy. The zero value of the struct it points
 	// to removes the policy.
 	DeadLetter *DeadLetter
+
+	// DeadLetterSources is the redrive allow policy. The zero value of the
+	// struct it points to removes the policy.
+	DeadLetterSources *DeadLetterSources
+
+	// Kept are attributes by their SQS names that a queue keeps for its owner
+	// and that have no effect, such as Policy and KmsMasterKeyId. An empty value
+	// removes one.
+	Kept map[string]string
 }
+
+// DeadLetterSources says which queues may name this one as their dead-letter
+// queue: a RedriveAllowPolicy.
+type DeadLetterSources struct {
+	Permission RedrivePermission // "" means all, as without a policy
+	Queues     []string          // names, with RedriveByQueue: 1 to 10
+}
+
+// A RedrivePermission is the kind of a redrive allow policy.
+type RedrivePermission string
+
+// The kinds of redrive allow policies.
+const (
+	RedriveAllowAll RedrivePermission = "allowAll"
+	RedriveDenyAll  RedrivePermission = "denyAll"
+	RedriveByQueue  RedrivePermission = "byQueue"
+)
 
 // A DeadLetter is a queue's redrive policy: a message received MaxReceives
 // times without being deleted moves to the queue named Queue at the next
@@ -59,6 +89,25 @@ func (s QueueSettings) Check() error {
 			return Errorf(InvalidAttributeValue, "maxReceiveCount %d is out of range; allowed are %d to %d", d.MaxReceives, MinReceives, MaxReceives)
 		}
 	}
+	if d := s.DeadLetterSources; d != nil {
+		return d.check()
+	}
+	return nil
+}
+
+func (d DeadLetterSources) check() error {
+	switch d.Permission {
+	case "", RedriveAllowAll, RedriveDenyAll:
+		if len(d.Queues) > 0 {
+			return Errorf(InvalidAttributeValue, "redrivePermission %q takes no source queues; only %s does", d.Permission, RedriveByQueue)
+		}
+	case RedriveByQueue:
+		if n := len(d.Queues); n < 1 || n > 10 {
+			return Errorf(InvalidAttributeValue, "redrivePermission %s names %d source queues; allowed are 1 to 10", RedriveByQueue, n)
+		}
+	default:
+		return Errorf(InvalidAttributeValue, "redrivePermission %q is unknown; allowed are %s, %s and %s", d.Permission, RedriveAllowAll, RedriveDenyAll, RedriveByQueue)
+	}
 	return nil
 }
 
@@ -93,8 +142,8 @@ func checkRange(code Code, name string, d, min, max time.Duration) error {
 	return nil
 }
 
-// QueueAttributes are all attributes of a queue: what its owner set, and what
-// the queue itself counts.
+// QueueAttributes are the attributes of a queue: what its owner set, except the
+// redrive allow policy and what is only kept, and what the queue itself counts.
 type QueueAttributes struct {
 	Delay                     time.Duration
 	Visibility                time.Duration
@@ -103,6 +152,7 @@ type QueueAttributes struct {
 	MaxMessageBytes           int
 	FIFO                      bool
 	ContentBasedDeduplication bool
+	GroupDeduplication        bool
 	DeadLetter                DeadLetter // zero without a redrive policy
 
 	Counts

@@ -35,7 +35,7 @@ const (
 	MinReceives = 1 // maxReceiveCount of a redrive policy
 	MaxReceives = 1000
 
-	DeduplicationWindow = 5 * time.Minute // FIFO queues
+	DeduplicationWindow = 5 * time.Minute // FIFO queues: of messages, and of receives by ReceiveRequestAttemptId
 	PurgeInterval       = time.Minute     // PurgeQueue works once in this time
 	DeleteInterval      = time.Minute     // a deleted queue's name is free after this time
 )
@@ -46,4 +46,27 @@ const (
 	MaxMessageBytes      = 1 << 20 // body, and attributes' names, types and values
 	MaxBatchEntries      = 10      // also the most messages of one receive
 	MaxAttributes        = 10      // message attributes of one message
+)
+
+// Quotas of message move tasks.
+const (
+	MaxMoveRate  = 500 // messages a second, and the rate of a task that names none
+	MaxMoveTasks = 10  // tasks of a queue that are remembered, and listed
+)
+
+// When a message group of a standard queue is a noisy neighbour: it has over a
+// tenth of all messages in flight, and this many, and was sent to lately
+// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues-detailed.html).
+const (
+	NoisyShare    = 10 // one in so many of the messages in flight
+	NoisyInFlight = 30
+	NoisyWindow   = 5 * time.Minute
+)
+
+// Quotas of what a queue keeps for its owner.
+const (
+	MaxTags       = 50
+	MaxTagKey     = 128 // characters
+	MaxTagValue   = 256
+	MaxListResult = 1000 // queues on one page
 )

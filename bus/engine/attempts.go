@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"time"
+
+	"omnibus/bus/spec"
+)
+
+// attempts remember the receives of five minutes that named an attempt id, so
+// that one whose answer was lost can be made again
+// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-receiverequestattemptid-request-parameter.html).
+type attempts struct {
+	byID map[string]attempt
+	ids  []dedupTime // in the order of time
+}
+
+type attempt struct {
+	at    int64
+	taken []attemptTaken
+}
+
+// attemptTaken is a message as an attempt took it.
+type attemptTaken struct {
+	id       uint64
+	delivery int32
+	due      int64
+}
+
+// remember notes what a receive with an attempt id took.
+func (q *queue) remember(id string, out []Delivery) {
+	if id == "" || len(out) == 0 || !q.attrs.FIFO {
+		return
+	}
+	a := attempt{at: q.now}
+	for _, d := range out {
+		r, err := parseReceipt(d.ReceiptHandle, q.number)
+		m := q.taken.get(r.message)
+		if err != nil || m == nil {
+			continue // cannot be: it was made just now
+		}
+		a.taken = append(a.taken, attemptTaken{m.id, m.receives, m.due})
+	}
+	if q.attempts.byID == nil {
+		q.attempts.byID = map[string]attempt{}
+	}
+	q.attempts.byID[id] = a
+	q.attempts.ids = append(q.attempts.ids, dedupTime{id, q.now})
+}
+
+// repeat returns what an earlier receive with the attempt id took, with its
+// visibility timeouts begun anew. It returns nil when there was none, or when
+// one of its messages is not as that receive left it.
+func (q *queue) repeat(id string, visibility time.Duration) []Delivery {
+	a, ok := q.attempts.byID[id]
+	if !ok {
+		return nil
+	}
+	messages := make([]*message, len(a.taken))
+	for i, t := range a.taken {
+		m := q.taken.get(t.id)
+		if m == nil || m.state != inFlight || m.receives != t.delivery || m.due != t.due {
+			delete(q.attempts.byID, id)
+			return nil
+		}
+		messages[i] = m
+	}
+	out := make([]Delivery, len(messages))
+	for i, m := range messages {
+		q.due.remove(m)
+		q.wait(m, visibility)
+		a.taken[i].due = m.due
+		out[i] = q.delivery(m)
+	}
+	return out
+}
+
+func (as *attempts) forget(now int64) {
+	for len(as.ids) > 0 && as.ids[0].at+int64(spec.DeduplicationWindow) <= now {
+		if id := as.ids[0].id; as.byID[id].at == as.ids[0].at {
+			delete(as.byID, id)
+		}
+		as.ids = as.ids[1:]
+	}
+}

@@ -1,0 +1,251 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"omnibus/bus/spec"
+)
+
+// sendGroups sends messages to a FIFO queue whose bodies begin with their
+// groups, as in "a1 a2 b1".
+func sendGroups(t *testing.T, q *Queue, messages string) {
+	t.Helper()
+	for body := range strings.FieldsSeq(messages) {
+		send(t, q, Message{Body: body, Group: body[:1], Deduplication: body})
+	}
+}
+
+func createFIFO(t *testing.T, s spec.QueueSettings) *Queue {
+	t.Helper()
+	return create(t, New(&Options{Lenient: true}), "q.fifo", s)
+}
+
+func TestGroupIsLockedWhileItsMessagesAreInFlight(t *testing.T) {
+	q := createFIFO(t, spec.QueueSettings{})
+	sendGroups(t, q, "a1 a2 a3")
+	d := receive(t, q, 1, "a1")[0]
+	receive(t, q, 10, "")
+	wantCounts(t, q, 2, 1, 0) // a2 and a3 count as visible, as on AWS
+	wantDeleted(t, q, d.ReceiptHandle, true)
+	batch := receive(t, q, 10, "a2 a3")
+	wantDeleted(t, q, batch[0].ReceiptHandle, true)
+	sendGroups(t, q, "a4")
+	receive(t, q, 10, "") // a3 is still in flight
+	wantDeleted(t, q, batch[1].ReceiptHandle, true)
+	receive(t, q, 10, "a4")
+}
+
+func TestGroupsAreDeliveredInParallel(t *testing.T) {
+	q := createFIFO(t, spec.QueueSettings{})
+	sendGroups(t, q, "a1 b1 a2 c1")
+	receive(t, q, 1, "a1")
+	receive(t, q, 1, "b1")
+	receive(t, q, 10, "c1")
+	receive(t, q, 10, "")
+}
+
+func TestReceiveTakesAllOfOneGroupBeforeAnother(t *testing.T) {
+	q := createFIFO(t, spec.QueueSettings{})
+	sendGroups(t, q, "a1 b1 a2 b2 c1")
+	receive(t, q, 3, "a1 a2 b1")
+	receive(t, q, 10, "c1")
+}
+
+func TestGroupsAreServedInTurn(t *testing.T) {
+	q := createFIFO(t, spec.QueueSettings{})
+	sendGroups(t, q, "a1 a2 a3 b1 b2")
+	for _, want := range []string{"a1", "b1", "a2", "b2", "a3", ""} {
+		for _, d := range receive(t, q, 1, want) {
+			wantDeleted(t, q, d.ReceiptHandle, true)
+		}
+	}
+}
+
+func TestReturnedMessageTakesItsOldPlace(t *testing.T) {
+	q := createFIFO(t, spec.QueueSettings{})
+	sendGroups(t, q, "a1 a2 a3 a4")
+	batch := receive(t, q, 3, "a1 a2 a3")
+	for _, i := range []int{2, 0, 1} {
+		ok(t, q.ChangeVisibility(batch[i].ReceiptHandle, 0))
+	}
+	receive(t, q, 10, "a1 a2 a3 a4")
+}
+
+func TestExpiredBatchComesBackInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := createFIFO(t, spec.QueueSettings{Visibility: new(10 * time.Second)})
+		sendGroups(t, q, "a1 a2 a3 a4")
+		batch := receive(t, q, 3, "a1 a2 a3")
+		ok(t, q.ChangeVisibility(batch[0].ReceiptHandle, 12*time.Second))
+		ok(t, q.ChangeVisibility(batch[1].ReceiptHandle, 11*time.Second))
+		time.Sleep(12*time.Second - 1)
+		receive(t, q, 10, "")
+		time.Sleep(1)
+		receive(t, q, 10, "a1 a2 a3 a4")
+	})
+}
+
+func TestExpiredReceiptIsRefusedOnFIFOQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := createFIFO(t, spec.QueueSettings{Visibility: new(10 * time.Second)})
+		sendGroups(t, q, "a1")
+		first := receive(t, q, 1, "a1")[0].ReceiptHandle
+		time.Sleep(10 * time.Second)
+		_, err := q.Delete(first) // nobody holds the message
+		wantCode(t, err, spec.InvalidParameterValue, "expired")
+		second := receive(t, q, 1, "a1")[0].ReceiptHandle
+		_, err = q.Delete(first) // a newer delivery holds it
+		wantCode(t, err, spec.InvalidParameterValue, "expired")
+		wantCode(t, q.ChangeVisibility(first, 0), spec.MessageNotInflight)
+		wantDeleted(t, q, second, true)
+		wantDeleted(t, q, second, false)
+	})
+}
+
+func TestDuplicateIsAnsweredAndNotAdded(t *testing.T) {
+	q := createFIFO(t, spec.QueueSettings{})
+	first := send(t, q, Message{Body: "one", Group: "a", Deduplication: "d"})
+	again := send(t, q, Message{Body: "two", Group: "b", Deduplication: "d"})
+	if !again.Duplicate || again.ID != first.ID || again.SequenceNumber != first.SequenceNumber {
+		t.Errorf("first %+v, then %+v", first, again)
+	}
+	d := receive(t, q, 10, "one")[0]
+	wantDeleted(t, q, d.ReceiptHandle, true)
+	if again := send(t, q, Message{Body: "three", Group: "a", Deduplication: "d"}); !again.Duplicate {
+		t.Error("forgotten when the message was deleted")
+	}
+	ok(t, q.Purge())
+	if again := send(t, q, Message{Body: "four", Group: "a", Deduplication: "d"}); !again.Duplicate {
+		t.Error("forgotten when the queue was purged")
+	}
+	wantCounts(t, q, 0, 0, 0)
+}
+
+func TestDeduplicationEndsAfterFiveMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := createFIFO(t, spec.QueueSettings{})
+		sendGroups(t, q, "a1")
+		time.Sleep(5*time.Minute - 1)
+		if again := send(t, q, Message{Body: "again", Group: "a", Deduplication: "a1"}); !again.Duplicate {
+			t.Error("sent again just before 5 minutes: added")
+		}
+		time.Sleep(1)
+		if again := send(t, q, Message{Body: "again", Group: "a", Deduplication: "a1"}); again.Duplicate {
+			t.Error("sent again at 5 minutes: not added")
+		}
+		receive(t, q, 10, "a1 again")
+	})
+}
+
+func TestDeduplicationByContentIsOfTheBody(t *testing.T) {
+	q := createFIFO(t, spec.QueueSettings{ContentBasedDeduplication: new(true)})
+	attrs := []spec.NamedAttribute{{Name: "n", Attribute: spec.Attribute{DataType: "String", StringValue: "v"}}}
+	for _, c := range []struct {
+		name      string
+		m         Message
+		duplicate bool
+	}{
+		{"first", Message{Body: "x", Group: "a"}, false},
+		{"another body", Message{Body: "y", Group: "a"}, false},
+		{"the same body, group and attributes differ", Message{Body: "x", Group: "b", Attributes: attrs}, true},
+		{"an id of its own", Message{Body: "x", Group: "a", Deduplication: "d"}, false},
+		{"that id again", Message{Body: "z", Group: "a", Deduplication: "d"}, true},
+		{"the body's SHA-256 as the id", Message{Body: "z", Group: "a", Deduplication: "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}, true},
+	} {
+		if sent := send(t, q, c.m); sent.Duplicate != c.duplicate {
+			t.Errorf("%s: duplicate %t, want %t", c.name, sent.Duplicate, c.duplicate)
+		}
+	}
+	receive(t, q, 10, "x y x")
+}
+
+func TestSequenceNumbersRiseInTheOrderOfSending(t *testing.T) {
+	q := createFIFO(t, spec.QueueSettings{})
+	var sent []string
+	for i := range 12 {
+		sent = append(sent, send(t, q, Message{Body: "x", Group: "a", Deduplication: fmt.Sprint(i)}).SequenceNumber)
+	}
+	if !slices.IsSorted(sent) || len(slices.Compact(slices.Clone(sent))) != len(sent) || len(sent[0]) != 20 {
+		t.Errorf("sequence numbers %v", sent)
+	}
+	for i, d := range receive(t, q, 3, "x x x") {
+		if d.SequenceNumber != sent[i] {
+			t.Errorf("message %d was sent as %s and received as %s", i, sent[i], d.SequenceNumber)
+		}
+	}
+}
+
+func TestFIFOQueueDelaysEveryMessageByItsOwnDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := createFIFO(t, spec.QueueSettings{Delay: new(5 * time.Second)})
+		sendGroups(t, q, "a1")
+		send(t, q, Message{Body: "a2", Group: "a", Deduplication: "a2", Delay: new(5 * time.Second)})
+		wantCounts(t, q, 0, 0, 2)
+		time.Sleep(5 * time.Second)
+		receive(t, q, 10, "a1 a2")
+	})
+}
+
+func TestLoweredDelayKeepsAGroupInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := createFIFO(t, spec.QueueSettings{Delay: new(10 * time.Second)})
+		sendGroups(t, q, "a1")
+		time.Sleep(time.Second)
+		ok(t, q.SetAttributes(spec.QueueSettings{Delay: new(time.Duration(0))}))
+		sendGroups(t, q, "a2 b1")
+		receive(t, q, 10, "b1")
+		time.Sleep(9 * time.Second)
+		receive(t, q, 10, "a1 a2")
+	})
+}
+
+func TestFullFIFOQueueReturnsNone(t *testing.T) {
+	q := createFIFO(t, spec.QueueSettings{})
+	for i := range spec.MaxInFlight + 1 {
+		id := fmt.Sprint(i)
+		send(t, q, Message{Body: "x", Group: id, Deduplication: id})
+	}
+	var last []Delivery
+	for taken := 0; taken < spec.MaxInFlight; taken += len(last) {
+		got, err := q.Receive(context.Background(), ReceiveRequest{Max: 7})
+		ok(t, err)
+		last = got
+	}
+	wantCounts(t, q, 1, spec.MaxInFlight, 0)
+	receive(t, q, 10, "")
+	wantDeleted(t, q, last[0].ReceiptHandle, true)
+	receive(t, q, 10, "x")
+}
+
+func TestPeekOnFIFOQueueIsInTheOrderOfDelivery(t *testing.T) {
+	q := createFIFO(t, spec.QueueSettings{})
+	sendGroups(t, q, "d1 d2 e1 e2 a1 b1 c1 a2")
+	receive(t, q, 1, "d1")
+	receive(t, q, 1, "e1")
+	got, err := q.Peek(10)
+	ok(t, err)
+	if want := "a1 a2 b1 c1 d2 e2"; bodies(got) != want { // the locked groups come last
+		t.Errorf("peek shows %q, want %q", bodies(got), want)
+	}
+	receive(t, q, 10, "a1 a2 b1 c1")
+}
+
+func TestMessageThatOutlivesRetentionUnlocksItsGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := createFIFO(t, spec.QueueSettings{Retention: new(time.Minute), Visibility: new(time.Hour)})
+		sendGroups(t, q, "a1")
+		time.Sleep(30 * time.Second)
+		sendGroups(t, q, "a2")
+		receive(t, q, 1, "a1")
+		time.Sleep(30*time.Second - 1)
+		receive(t, q, 1, "")
+		time.Sleep(1)
+		receive(t, q, 1, "a2")
+	})
+}

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"time"
+
+	"omnibus/bus/spec"
+)
+
+// A MoveTask moves the messages of a dead-letter queue elsewhere, at a rate. Its
+// messages are new ones there, as with [Queue.Redrive].
+type MoveTask struct {
+	ID            string
+	Source        string // name of the dead-letter queue
+	Destination   string // name; "" means back to where each message came from
+	Rate          int    // messages a second; 0 means that the engine chooses
+	Status        MoveStatus
+	Moved         int
+	ToMove        int // ready messages when it started
+	Started       time.Time
+	FailureReason string // with MoveFailed
+}
+
+// MoveStatus is what has become of a move task.
+type MoveStatus string
+
+// The states of a move task. SQS also has CANCELLING, for as long as its hosts
+// need to stop; here a task stops at once.
+const (
+	MoveRunning   MoveStatus = "RUNNING"
+	MoveCompleted MoveStatus = "COMPLETED"
+	MoveCancelled MoveStatus = "CANCELLED"
+	MoveFailed    MoveStatus = "FAILED"
+)
+
+// move is a MoveTask with what drives it.
+type move struct {
+	MoveTask
+	begun int64 // on the queue's clock
+	timer *time.Timer
+}
+
+// moveInterval is the least time between two steps of a task.
+const moveInterval = 100 * time.Millisecond
+
+// StartMove starts a task that moves the ready messages of a dead-letter queue
+// to the queue named to or, if that is "", back to the queues they came from, at
+// rate messages a second: 1 to 500, or 0 for the engine's own choice. The
+// messages move one by one or, at high rates, ten times a second.
+//
+// It fails with InvalidParameterValue when no queue has this one as its
+// dead-letter queue, when the two queues do not fit, and while another task of
+// the queue runs; and with ResourceNotFound when there is no queue named to.
+func (q *Queue) StartMove(to string, rate int) (MoveTask, error) {
+	if err := q.lock(); err != nil {
+		return MoveTask{}, err
+	}
+	defer q.unlock()
+	if err := q.checkMove(to, rate); err != nil {
+		return MoveTask{}, err
+	}
+	q.engine.ids++
+	m := &move{
+		MoveTask: MoveTask{
+			ID: messageID(q.state.seed, q.engine.ids), Source: q.state.name, Destination: to, Rate: rate,
+			Status: MoveRunning, ToMove: q.state.count[ready], Started: time.Unix(0, q.state.now),
+		},
+		begun: q.state.now,
+	}
+	if len(q.moves) == spec.MaxMoveTasks {
+		q.moves = q.moves[1:]
+	}
+	q.moves = append(q.moves, m)
+	q.schedule(m)
+	return m.MoveTask, nil
+}
+
+func (q *Queue) checkMove(to string, rate int) error {
+	if rate < 0 || rate > spec.MaxMoveRate {
+		return spec.Errorf(spec.InvalidParameterValue, "Value %d for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 and %d, if provided.", rate, spec.MaxMoveRate)
+	}
+	if len(q.engine.deadLetterSources(q.state.name)) == 0 {
+		return spec.Errorf(spec.InvalidParameterValue, "Source queue must be configured as a Dead Letter Queue.")
+	}
+	if to != "" && q.engine.queues[to] == nil {
+		return spec.Errorf(spec.ResourceNotFound, "The resource that you specified for the DestinationArn parameter doesn't exist.")
+	}
+	if to == q.state.name || to != "" && spec.IsFIFOName(to) != q.state.attrs.FIFO {
+		return spec.Errorf(spec.InvalidParameterValue, "The destination queue must be another queue, of the same type as the source queue.")
+	}
+	for _, m := range q.moves {
+		if m.Status == MoveRunning {
+			return spec.Errorf(spec.InvalidParameterValue, "There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
+		}
+	}
+	return nil
+}
+
+// schedule sets the timer for a task's next step.
+func (q *Queue) schedule(m *move) {
+	m.timer = time.AfterFunc(max(moveInterval, time.Second/time.Duration(m.rate())), func() { q.step(m) })
+}
+
+func (m *move) rate() int {
+	if m.Rate == 0 {
+		return spec.MaxMoveRate
+	}
+	return m.Rate
+}
+
+// step moves as many messages as the task's rate allows by now.
+func (q *Queue) step(m *move) {
+	if q.lock() != nil {
+		return
+	}
+	defer q.unlock()
+	if m.Status != MoveRunning {
+		return
+	}
+	if m.Destination != "" && q.engine.queues[m.Destination] == nil {
+		m.Status, m.FailureReason = MoveFailed, "AWS.SimpleQueueService.NonExistentQueue"
+		return
+	}
+	elapsed := time.Duration(q.state.now - m.begun)
+	n := int(elapsed.Seconds()*float64(m.rate())+0.5) - m.Moved
+	moved, stuck := q.redrive(m.Destination, n)
+	m.Moved += moved
+	switch {
+	case moved == n:
+		q.schedule(m)
+	case stuck:
+		m.Status, m.FailureReason = MoveFailed, "CouldNotDetermineMessageSource"
+	default:
+		m.Status = MoveCompleted
+	}
+}
+
+// CancelMove stops the running task with that id and returns how many messages
+// it has moved; they stay where they are. It fails with ResourceNotFound when
+// there is no such task, and with InvalidParameterValue when it has ended.
+func (q *Queue) CancelMove(id string) (moved int, err error) {
+	if err := q.lock(); err != nil {
+		return 0, err
+	}
+	defer q.unlock()
+	for _, m := range q.moves {
+		if m.ID != id {
+			continue
+		}
+		if m.Status != MoveRunning {
+			return 0, spec.Errorf(spec.InvalidParameterValue, "Task is not active. Only active tasks can be cancelled.")
+		}
+		m.Status = MoveCancelled
+		m.timer.Stop()
+		return m.Moved, nil
+	}
+	return 0, spec.Errorf(spec.ResourceNotFound, "Task does not exist.")
+}
+
+// Moves returns the queue's last ten move tasks, the latest first.
+func (q *Queue) Moves() ([]MoveTask, error) {
+	if err := q.lock(); err != nil {
+		return nil, err
+	}
+	defer q.unlock()
+	var out []MoveTask
+	for i := len(q.moves) - 1; i >= 0; i-- {
+		out = append(out, q.moves[i].MoveTask)
+	}
+	return out, nil
+}
+
+// stopMoves ends the tasks of a queue that is deleted.
+func (q *Queue) stopMoves() {
+	for _, m := range q.moves {
+		m.timer.Stop()
+	}
+}
