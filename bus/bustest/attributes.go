@@ -1,0 +1,276 @@
+package bustest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gocloud.dev/gcerrors"
+
+	"omnibus/bus"
+)
+
+func keepsCounts(t *trial) {
+	q := t.plain()
+	q.hide(4 * time.Second)
+	q.counts(0, 0, 0)
+	q.send("one")
+	q.send("two")
+	late := q.send("late", delayed(2*time.Second))
+	q.counts(2, 0, 1)
+	m := q.receive()
+	q.counts(1, 1, 1)
+	if t.backend.Virtual {
+		t.sleepUntil(late.span, 1*time.Second)
+		q.counts(1, 1, 1)
+	}
+	t.sleepUntil(late.span, 2*time.Second)
+	q.counts(2, 1, 0)
+	t.sleepUntil(m.span, 4*time.Second)
+	q.counts(3, 0, 0)
+	for range 3 {
+		q.receive().Ack()
+	}
+	q.counts(0, 0, 0)
+	q.send("given back")
+	m = q.receive()
+	q.counts(0, 1, 0)
+	m.Nack()
+	q.counts(1, 0, 0)
+}
+
+func keepsSettings(t *trial) {
+	dead := t.queue("dead", bus.QueueSettings{})
+	all := bus.QueueSettings{
+		Delay:           new(5 * time.Second),
+		Visibility:      new(17 * time.Second),
+		Retention:       new(2 * time.Hour),
+		Wait:            new(3 * time.Second),
+		MaxMessageBytes: new(2048),
+	}
+	want := bus.QueueAttributes{
+		Delay: 5 * time.Second, Visibility: 17 * time.Second, Retention: 2 * time.Hour, Wait: 3 * time.Second, MaxMessageBytes: 2048,
+	}
+	if t.has(deadLetter) {
+		want.DeadLetter = bus.DeadLetter{Queue: t.full(dead.name), MaxReceives: 7}
+		all.DeadLetter = new(want.DeadLetter)
+	}
+	q := t.queue("set", all)
+	q.attributes(want)
+
+	set := func(s bus.QueueSettings) {
+		if err := q.SetAttributes(t.ctx, s); err != nil {
+			t.Fatalf("set attributes: %v", err)
+		}
+	}
+	set(bus.QueueSettings{Visibility: new(18 * time.Second), Retention: new(3 * time.Hour)})
+	want.Visibility, want.Retention = 18*time.Second, 3*time.Hour
+	q.attributes(want)
+	if t.has(deadLetter) {
+		set(bus.QueueSettings{DeadLetter: &bus.DeadLetter{}})
+		want.DeadLetter = bus.DeadLetter{}
+		q.attributes(want)
+	}
+	set(bus.QueueSettings{Delay: new(0 * time.Second), Visibility: new(1 * time.Second)})
+	want.Delay, want.Visibility = 0, 1*time.Second
+	q.attributes(want)
+	q.send("under the new settings")
+	m := q.receive()
+	again := q.receive()
+	t.came(again, m.span, 1*time.Second)
+	again.Ack()
+
+	dead.attributes(bus.QueueAttributes{ // the defaults
+		Visibility: 30 * time.Second, Retention: 4 * 24 * time.Hour, MaxMessageBytes: 1 << 20,
+	})
+	if t.has(groups) {
+		f := t.fifo(bus.QueueSettings{ContentBasedDeduplication: new(true)})
+		f.attributes(bus.QueueAttributes{
+			Visibility: 30 * time.Second, Retention: 4 * 24 * time.Hour, MaxMessageBytes: 1 << 20, FIFO: true, ContentBasedDeduplication: true,
+		})
+	}
+}
+
+// attributes waits for the queue to have the settings given.
+func (q *queue) attributes(want bus.QueueAttributes) {
+	q.t.eventually(func() string {
+		a, err := q.Attributes(q.t.ctx)
+		if err != nil {
+			return err.Error()
+		}
+		a.Counts, a.Created, a.Modified = bus.Counts{}, time.Time{}, time.Time{}
+		if a != want {
+			return fmt.Sprintf("queue %s has the attributes %+v; want %+v", q.name, a, want)
+		}
+		return ""
+	})
+}
+
+func keepsSettingsRange(t *trial) {
+	bad := map[string]bus.QueueSettings{
+		"a delay of -1s":                  {Delay: new(-1 * time.Second)},
+		"a delay of 15m1s":                {Delay: new(15*time.Minute + time.Second)},
+		"a visibility timeout of -1s":     {Visibility: new(-1 * time.Second)},
+		"a visibility timeout of 12h1s":   {Visibility: new(12*time.Hour + time.Second)},
+		"a retention period of 59s":       {Retention: new(59 * time.Second)},
+		"a retention period of 336h1s":    {Retention: new(14*24*time.Hour + time.Second)},
+		"a wait of -1s":                   {Wait: new(-1 * time.Second)},
+		"a wait of 21s":                   {Wait: new(21 * time.Second)},
+		"a size of 1023":                  {MaxMessageBytes: new(1023)},
+		"a size of 1048577":               {MaxMessageBytes: new(1<<20 + 1)},
+		"content-based deduplication":     {ContentBasedDeduplication: new(true)}, // on a standard queue
+		"FIFO without its suffix":         {FIFO: new(true)},
+		"dead letters after 0 receives":   {DeadLetter: &bus.DeadLetter{Queue: t.full("dead")}},
+		"dead letters after 1001":         {DeadLetter: &bus.DeadLetter{Queue: t.full("dead"), MaxReceives: 1001}},
+		"dead letters to itself":          {DeadLetter: &bus.DeadLetter{Queue: t.full("bad"), MaxReceives: 3}},
+		"dead letters to a queue of FIFO": {DeadLetter: &bus.DeadLetter{Queue: t.full("dead.fifo"), MaxReceives: 3}},
+	}
+	if t.has(deadLetter) {
+		t.queue("dead", bus.QueueSettings{})
+	} else {
+		for what, s := range bad {
+			if s.DeadLetter != nil {
+				delete(bad, what)
+			}
+		}
+	}
+	for what, s := range bad {
+		_, err := t.create("bad", s)
+		t.denied(err, gcerrors.InvalidArgument, "creating a queue with "+what, t.url(t.full("bad")))
+	}
+	for _, name := range []string{"with!mark", strings.Repeat("x", 81)} {
+		_, err := t.mux.Create(t.ctx, t.url(name), bus.QueueSettings{})
+		t.denied(err, gcerrors.InvalidArgument, "creating a queue named "+name, t.url(name))
+	}
+	q := t.queue("good", bus.QueueSettings{Visibility: new(12 * time.Hour), Delay: new(15 * time.Minute), Wait: new(20 * time.Second)})
+	if t.has(setting) {
+		for what, s := range bad {
+			if s.DeadLetter != nil && s.DeadLetter.Queue == t.full("bad") {
+				continue // itself no more
+			}
+			t.denied(q.SetAttributes(t.ctx, s), gcerrors.InvalidArgument, "setting "+what, q.URL())
+		}
+	}
+	if t.has(visibility) {
+		for _, d := range []time.Duration{-1 * time.Second, 12*time.Hour + time.Second} {
+			t.denied(q.SetReceiveVisibility(d), gcerrors.InvalidArgument, fmt.Sprintf("receiving with a visibility timeout of %v", d), q.URL())
+		}
+	}
+}
+
+func keepsRetention(t *trial) {
+	q := t.queue("brief", bus.QueueSettings{Retention: new(1 * time.Minute), Visibility: new(30 * time.Second)})
+	q.send("gone in flight")
+	q.send("gone while visible")
+	if t.has(delays) {
+		q.send("gone while delayed", delayed(2*time.Minute))
+	}
+	t.sleep(59 * time.Second)
+	q.receive()
+	t.sleep(1 * time.Second)
+	if t.has(attributes) {
+		q.counts(0, 0, 0)
+	}
+	q.none(5 * time.Minute)
+	s := q.send("new")
+	m := q.receive()
+	t.came(m, s.span, 0)
+	m.Ack()
+}
+
+func keepsPurge(t *trial) {
+	q := t.plain()
+	q.hide(2 * time.Second)
+	q.send("in flight")
+	m := q.receive()
+	q.send("visible")
+	q.send("delayed", delayed(2*time.Second))
+	if err := q.Purge(t.ctx); err != nil {
+		t.Fatalf("purge: %v", err)
+	}
+	if t.has(attributes) {
+		q.counts(0, 0, 0)
+	}
+	q.none(4 * time.Second)
+	m.Ack() // harms nobody
+	s := q.send("sent later")
+	m = q.receive()
+	t.is(m, "sent later")
+	t.came(m, s.span, 0)
+	m.Ack()
+	q.none(t.quiet())
+}
+
+func keepsPurgeInterval(t *trial) {
+	q := t.plain()
+	if err := q.Purge(t.ctx); err != nil {
+		t.Fatalf("purge: %v", err)
+	}
+	q.send("stays")
+	t.sleep(t.either(59*time.Second, 1*time.Second))
+	t.denied(q.Purge(t.ctx), gcerrors.FailedPrecondition, "a second purge within a minute", q.URL())
+	m := q.receive()
+	t.is(m, "stays")
+	m.Ack()
+	if t.backend.Virtual {
+		t.sleep(1 * time.Second)
+		if err := q.Purge(t.ctx); err != nil {
+			t.Errorf("a second purge after a minute: %v", err)
+		}
+	}
+}
+
+func keepsPeek(t *trial) {
+	q := t.plain()
+	q.hide(1 * time.Minute)
+	q.send("in flight")
+	held := q.receive()
+	q.send("first", metadata(map[string]string{"a key": "100%"}))
+	q.send("second")
+	q.send("delayed", delayed(10*time.Second))
+	look := func(n int, want ...string) (ps []bus.Peeked) {
+		t.eventually(func() string {
+			var err error
+			if ps, err = q.Peek(t.ctx, n); err != nil {
+				return err.Error()
+			}
+			var got []string
+			for _, p := range ps {
+				got = append(got, string(p.Body))
+			}
+			if !slices.Equal(got, want) {
+				return fmt.Sprintf("a peek at %d shows %q; want %q", n, got, want)
+			}
+			return ""
+		})
+		return ps
+	}
+	look(0)
+	look(1, "first")
+	var id string
+	for range 2 {
+		ps := look(10, "first", "second")
+		if got := ps[0].Metadata["a key"]; got != "100%" {
+			t.Errorf("a peek shows the metadata %q; want 100%%", got)
+		}
+		if n := ps[0].Details.ReceiveCount; n != 0 {
+			t.Errorf("a peek shows the receive count %d of a message not received", n)
+		}
+		id = ps[0].Details.ID
+	}
+	if t.has(attributes) {
+		q.counts(2, 1, 1)
+	}
+	m := q.receive()
+	t.is(m, "first")
+	if t.has(details) && (m.about.ReceiveCount != 1 || m.about.ID != id) {
+		t.Errorf("after two peeks, the message has the receive count %d and the id %s; want 1 and %s", m.about.ReceiveCount, m.about.ID, id)
+	}
+	look(10, "second")
+	_, err := q.Peek(t.ctx, -1)
+	t.denied(err, gcerrors.InvalidArgument, "a peek at -1 messages", q.URL())
+	held.Ack()
+	m.Ack()
+	q.receive().Ack()
+}

@@ -1,0 +1,140 @@
+package bustest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"omnibus/bus"
+	"omnibus/bus/membus"
+)
+
+// tries runs all promises that a backend makes, and returns the names of those
+// that it broke, with the first thing that was wrong.
+func tries(t *testing.T, b Backend) (broken []string, why map[string]string) {
+	why = map[string]string{}
+	for _, p := range b.made() {
+		if tr := b.try(t, p, b.Controls); len(tr.failures) > 0 {
+			broken = append(broken, p.name)
+			why[p.name] = tr.failures[0]
+		}
+	}
+	return broken, why
+}
+
+// made returns the promises that are run on the backend.
+func (b *Backend) made() []promise {
+	return slices.DeleteFunc(slices.Clone(promises), func(p promise) bool {
+		why, _ := p.unfit(b, b.Controls)
+		return why != ""
+	})
+}
+
+// names returns the promises that a fault is to break, sorted.
+func (f fault) names(b *Backend) []string {
+	names := strings.Fields(f.breaks)
+	if f.breaks == "all" {
+		names = nil
+		for _, p := range b.made() {
+			names = append(names, p.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestSoundBackendsKeepEveryPromise(t *testing.T) {
+	for _, f := range sound {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			if broken, why := tries(t, wrapped(f)); len(broken) > 0 {
+				t.Errorf("a sound backend breaks %q: %q", broken, why)
+			}
+		})
+	}
+}
+
+// TestBrokenBackendsAreRejected breaks a backend in one way at a time, and
+// expects just those promises to fail that it breaks.
+func TestBrokenBackendsAreRejected(t *testing.T) {
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			b := wrapped(f)
+			broken, why := tries(t, b)
+			broken = slices.DeleteFunc(broken, func(name string) bool { return slices.Contains(strings.Fields(f.may), name) })
+			slices.Sort(broken)
+			want := f.names(&b)
+			if slices.Equal(broken, want) {
+				return
+			}
+			t.Errorf("it breaks  %s\nit is to break %s", strings.Join(broken, " "), strings.Join(want, " "))
+			for name, first := range why {
+				if !slices.Contains(want, name) {
+					t.Logf("%s: %s", name, first)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryPromiseIsBrokenByAFault(t *testing.T) {
+	broken := map[string]bool{}
+	for _, f := range faults {
+		for _, name := range strings.Fields(f.breaks) { // "all" does not count
+			broken[name] = true
+		}
+	}
+	for _, name := range Promises() {
+		if !broken[name] {
+			t.Errorf("no fault breaks the promise %q", name)
+		}
+	}
+}
+
+// TestRunWithKnownFaults runs the kit as a backend's test does.
+func TestRunWithKnownFaults(t *testing.T) {
+	i := slices.IndexFunc(faults, func(f fault) bool { return f.name == "counts no late acks" })
+	b := wrapped(faults[i])
+	b.Faults = map[string]string{"late-acks": "they are not counted"}
+	Run(t, b)
+}
+
+func TestRunWithoutControls(t *testing.T) {
+	b := wrapped(fault{plain: true})
+	b.Controls = nil // what Supports says
+	Run(t, b)
+}
+
+// TestRunInRealTime takes as long as the promise that takes longest.
+func TestRunInRealTime(t *testing.T) {
+	t.Parallel()
+	Run(t, Backend{Setup: func(testing.TB) (*bus.Mux, func(string) string) {
+		mux := new(bus.Mux)
+		mux.Register(membus.Scheme, membus.New(nil))
+		return mux, func(name string) string { return membus.Scheme + "://" + name }
+	}})
+}
+
+func TestBrokenBackendsAreRejectedInRealTime(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"loses one message in a hundred",
+		"ignores delays",
+		"delivers again a second early",
+		"says that a lost lease was extended",
+		"counts as of the last receive",
+		"purges whenever asked",
+	} {
+		f := faults[slices.IndexFunc(faults, func(f fault) bool { return f.name == name })]
+		b := wrapped(f)
+		b.Virtual = false
+		broken, _, _ := strings.Cut(f.breaks, " ") // the one that the fault is about
+		p := promises[slices.Index(Promises(), broken)]
+		t.Run(f.name, func(t *testing.T) {
+			if tr := b.try(t, p, b.Controls); len(tr.failures) == 0 {
+				t.Errorf("it does not break %q", broken)
+			}
+		})
+	}
+}

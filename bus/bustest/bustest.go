@@ -1,0 +1,220 @@
+// Package bustest is the conformance kit of package bus: it holds a backend to
+// what it declares. The same promises run on every backend, so that a program
+// written against one behaves on another as it was tested.
+//
+// A backend's own test hands [Run] a place to make queues in:
+//
+//	func TestConformance(t *testing.T) {
+//		bustest.Run(t, bustest.Backend{
+//			Virtual: true,
+//			Setup: func(t testing.TB) (*bus.Mux, func(name string) string) {
+//				mux := new(bus.Mux)
+//				mux.Register(membus.Scheme, membus.New(nil))
+//				return mux, func(name string) string { return membus.Scheme + "://" + name }
+//			},
+//		})
+//	}
+//
+// Each promise is a subtest with its name, so that -run TestConformance/delay
+// runs one family. A control that the backend declares and does not keep is a
+// failure. A promise that needs a control which the backend does not declare is
+// listed as NAME:not-declared, and the promise "unsupported" checks that using
+// the control is refused as it should be. What is known to be broken is named in
+// [Backend.Faults]; nothing is skipped.
+//
+// # What is checked
+//
+// Of every backend, plain portable ones too: that messages arrive, whole, once
+// and none missing under concurrent use; that those who open one URL share its
+// messages; that a nack brings a message back; that a waiting receive is woken;
+// that ending a receive's context ends the receive and loses nothing; that
+// Shutdown leaves nothing running; that URLs are checked; that what is
+// unsupported says so. Beyond that, what the backend declares: [Promises] lists
+// it. A backend that declares the control "attributes" is held to SQS's limits of
+// messages as well.
+//
+// # Time
+//
+// Durations in the kit are whole seconds, so that backends which count those can
+// keep them. Virtual runs each promise in a testing/synctest bubble and demands
+// the very instant. In real time all promises run at once, whatever -parallel
+// says, since they spend their time waiting; what must not happen before its
+// time is checked exactly, what must happen by a time has [Backend.Slack] or
+// more. A promise takes at most about 15 seconds then, and those that take
+// minutes by nature (retention, the interval between purges, the window of
+// deduplication) are checked in virtual time only.
+//
+// # What is not checked
+//
+// Throughput, memory and the cost of a large queue; what happens across restarts
+// and network failures; quotas that only volume reaches (120,000 in flight);
+// fairness between consumers or groups; As types and URL parameters of the
+// backend's own; and that the portable types themselves work, for which the Go
+// CDK has gocloud.dev/pubsub/drivertest.
+package bustest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"omnibus/bus"
+)
+
+// A Backend is what the kit tests.
+type Backend struct {
+	// Setup prepares a place with no queues: a mux that knows the backend, and
+	// the URL for a queue's name. It is called once for each promise, inside the
+	// bubble if Virtual, and registers its clean-up with t.Cleanup. Names are
+	// like those of SQS, 1 to 80 of A-Z, a-z, 0-9 and hyphen, with the suffix
+	// .fifo if the backend declares groups; they are the names that redrive
+	// policies use. They are unique, so that one shared place will do where it
+	// must, and in real time queues that can be deleted are.
+	Setup func(t testing.TB) (mux *bus.Mux, url func(name string) string)
+
+	// Virtual runs each promise in a testing/synctest bubble, in virtual time.
+	// Setup must then make everything anew that has goroutines, channels or
+	// timers. Otherwise promises run in real time, all at once.
+	Virtual bool
+
+	// Slack is how much later than at once a waiting Receive may return a
+	// message: what a backend that polls needs. In virtual time it is the exact
+	// bound, and 0 demands the very instant. In real time, a message that is sent
+	// has Slack but at least 1 s, and one whose delay or visibility timeout ends
+	// has 4 s more, for machines that are busy.
+	Slack time.Duration
+
+	// Controls are what the backend declares. Nil means whatever
+	// [bus.Queue.Supports] says; otherwise it must say exactly this.
+	Controls []bus.Control
+
+	// Faults are promises that the backend is known to break, by name, with the
+	// reason. They are run and must fail; one that is kept fails the kit, so that
+	// it is taken off the list.
+	Faults map[string]string
+}
+
+// A promise is what backends are held to.
+type promise struct {
+	name    string
+	says    string        // the promise, in a sentence
+	needs   []bus.Control // without all of which it is not made
+	virtual bool          // takes minutes: checked in virtual time only
+	keep    func(*trial)  // fails the trial if the promise is not kept
+}
+
+// Promises returns the names of all promises, in the order in which they run.
+func Promises() []string {
+	var names []string
+	for _, p := range promises {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// Run tests a backend, one subtest for each promise.
+func Run(t *testing.T, b Backend) {
+	t.Helper()
+	if b.Setup == nil {
+		t.Fatal("bustest: the Backend has no Setup")
+	}
+	declared, err := b.declared(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range b.stray(declared) {
+		t.Error(p)
+	}
+	for _, p := range promises {
+		if why, suffix := p.unfit(&b, declared); why != "" {
+			t.Run(p.name+suffix, func(t *testing.T) { t.Log(why) })
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			tr := b.try(t, p, declared)
+			b.report(t, p, tr)
+		})
+	}
+}
+
+// stray says which faults are on the list and are no promises that are run.
+func (b *Backend) stray(declared []bus.Control) (stray []string) {
+	for _, name := range slices.Sorted(maps.Keys(b.Faults)) {
+		i := slices.Index(Promises(), name)
+		if i < 0 {
+			stray = append(stray, fmt.Sprintf("take %q off the list of faults: it is no promise of this kit", name))
+		} else if why, _ := promises[i].unfit(b, declared); why != "" {
+			stray = append(stray, fmt.Sprintf("take %q off the list of faults: it is not run (%s)", name, why))
+		}
+	}
+	return stray
+}
+
+// unfit says why a promise is not run, with a suffix for the subtest's name, or
+// returns "".
+func (p *promise) unfit(b *Backend, declared []bus.Control) (why, suffix string) {
+	var missing []string
+	for _, c := range p.needs {
+		if !slices.Contains(declared, c) {
+			missing = append(missing, string(c))
+		}
+	}
+	switch {
+	case missing != nil:
+		return "not declared: " + strings.Join(missing, ", "), ":not-declared"
+	case p.virtual && !b.Virtual:
+		return "takes minutes, so it is checked in virtual time only", ":virtual-only"
+	}
+	return "", ""
+}
+
+// declared returns the controls that the backend declares.
+func (b *Backend) declared(t *testing.T) ([]bus.Control, error) {
+	if b.Controls != nil {
+		return b.Controls, nil
+	}
+	var declared []bus.Control
+	tr := b.try(t, promise{name: "controls", keep: func(t *trial) {
+		q := t.probe("controls")
+		declared = slices.DeleteFunc(bus.Controls(), func(c bus.Control) bool { return !q.Supports(c) })
+	}}, nil)
+	if len(tr.failures) > 0 {
+		return nil, fmt.Errorf("bustest: cannot open a queue to see what it supports: %s", strings.Join(tr.failures, "\n"))
+	}
+	return declared, nil
+}
+
+// A reporter is what a *testing.T is to report.
+type reporter interface {
+	Helper()
+	Log(args ...any)
+	Logf(format string, args ...any)
+	Error(args ...any)
+	Errorf(format string, args ...any)
+}
+
+// report makes a trial the outcome of a subtest.
+func (b *Backend) report(t reporter, p promise, tr *trial) {
+	t.Helper()
+	for _, line := range tr.logs {
+		t.Log(line)
+	}
+	reason, faulty := b.Faults[p.name]
+	switch failed := len(tr.failures) > 0; {
+	case faulty && failed:
+		t.Logf("known fault: %s", reason)
+		for _, f := range tr.failures {
+			t.Log(f)
+		}
+	case faulty:
+		t.Errorf("mended: take %q off the list of faults (%s)", p.name, reason)
+	case failed:
+		t.Errorf("not kept: %s", p.says)
+		for _, f := range tr.failures {
+			t.Error(f)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package bustest
+
+import "omnibus/bus"
+
+// Names of controls, short enough for the table.
+const (
+	delays     = bus.ControlDelay
+	types      = bus.ControlTypes
+	details    = bus.ControlDetails
+	groups     = bus.ControlGroups
+	deadLetter = bus.ControlDeadLetter
+	change     = bus.ControlVisibility
+	visibility = bus.ControlReceiveVisibility
+	release    = bus.ControlRelease
+	lateAcks   = bus.ControlLateAcks
+	attributes = bus.ControlAttributes
+	setting    = bus.ControlSetAttributes
+	purge      = bus.ControlPurge
+	peek       = bus.ControlPeek
+	redrive    = bus.ControlRedrive
+	create     = bus.ControlCreate
+	remove     = bus.ControlDelete
+	list       = bus.ControlList
+)
+
+// needs is a list of controls, in the table.
+func needs(cs ...bus.Control) []bus.Control { return cs }
+
+// promises are all promises, in the order in which they run.
+var promises = []promise{
+	{name: "controls", keep: keepsControls,
+		says: "the controls that a queue supports are those that the backend declares"},
+	{name: "unsupported", keep: keepsUnsupported,
+		says: "using a control that is not declared fails with errors.ErrUnsupported and code Unimplemented, and names the control"},
+	{name: "unknown-parameter", keep: keepsUnknownParameter,
+		says: "a URL with a parameter that the backend does not know is refused"},
+
+	{name: "delivery", keep: keepsDelivery,
+		says: "a message arrives with the body and the metadata with which it was sent, once"},
+	{name: "concurrent-delivery", keep: keepsConcurrentDelivery,
+		says: "of the messages of many senders to many receivers none is lost and none comes twice"},
+	{name: "competing-consumers", keep: keepsCompetingConsumers,
+		says: "two Queues opened on one URL share its messages"},
+	{name: "nack", keep: keepsNack,
+		says: "a message given back with Nack comes again at once"},
+	{name: "nack-others", keep: keepsNackOthers,
+		says: "a message given back with Nack comes to another waiting consumer at once"},
+
+	{name: "wake-up", keep: keepsWakeUp,
+		says: "a waiting Receive returns a message when it is sent"},
+	{name: "wake-up-many", keep: keepsWakeUpMany,
+		says: "of 16 waiting Receives each returns a message when it is sent"},
+	{name: "cancel", keep: keepsCancel,
+		says: "a Receive whose context ends returns at once with the context's error, and no message is lost by it"},
+	{name: "cancel-release", keep: keepsCancelRelease, needs: needs(release),
+		says: "a Receive whose context has ended takes no message sent after Release: it comes to another consumer, for the first time"},
+	{name: "release", keep: keepsRelease, needs: needs(release),
+		says: "Release gives what was fetched and not handed out to other consumers at once"},
+	{name: "shutdown", keep: keepsShutdown,
+		says: "Shutdown returns, leaves nothing running, and ends sending and receiving"},
+	{name: "shutdown-flush", keep: keepsShutdownFlush, needs: needs(visibility),
+		says: "Shutdown sends what is waiting to be sent and acknowledged"},
+	{name: "shutdown-release", keep: keepsShutdownRelease, needs: needs(release),
+		says: "Shutdown gives what was fetched and not handed out to other consumers at once"},
+
+	{name: "delay", keep: keepsDelay, needs: needs(delays),
+		says: "a delayed message comes when its delay is over, and not before"},
+	{name: "delay-range", keep: keepsDelayRange, needs: needs(delays),
+		says: "delays are 0 to 15 minutes; others are refused"},
+	{name: "queue-delay", keep: keepsQueueDelay, needs: needs(delays, create),
+		says: "a queue's own delay applies to messages without one"},
+
+	{name: "visibility", keep: keepsVisibility, needs: needs(visibility),
+		says: "a received message stays hidden for the visibility timeout, and comes again when it is over"},
+	{name: "own-visibility", keep: keepsOwnVisibility, needs: needs(visibility),
+		says: "two consumers of one queue have each its own visibility timeout"},
+	{name: "queue-visibility", keep: keepsQueueVisibility, needs: needs(visibility, create),
+		says: "a queue's own visibility timeout applies to consumers without one"},
+	{name: "change-visibility", keep: keepsChangeVisibility, needs: needs(visibility, change),
+		says: "a message's visibility timeout can be extended, shortened and ended"},
+	{name: "change-visibility-batch", keep: keepsChangeVisibilityBatch, needs: needs(visibility, change),
+		says: "many visibility timeouts are changed at once, and a change that is refused fails alone"},
+	{name: "lost-lease", keep: keepsLostLease, needs: needs(visibility, change),
+		says: "a visibility timeout that is over cannot be changed"},
+	{name: "visible-at", keep: keepsVisibleAt, needs: needs(visibility, change, details),
+		says: "Details tell when the visibility timeout ends, changes included, and zero when it has"},
+	{name: "stale-ack", keep: keepsStaleAck, needs: needs(visibility),
+		says: "acknowledging an earlier delivery deletes nothing while a later one holds the message"},
+	{name: "stale-nack", keep: keepsStaleNack, needs: needs(visibility),
+		says: "giving back an earlier delivery changes nothing while a later one holds the message"},
+	{name: "late-acks", keep: keepsLateAcks, needs: needs(visibility, lateAcks),
+		says: "LateAcks counts the acknowledgements that came too late, and no others"},
+	{name: "details", keep: keepsDetails, needs: needs(visibility, details),
+		says: "Details tell a message's id, how often it was received, and when it was sent and first received"},
+
+	{name: "typed-attributes", keep: keepsTypedAttributes, needs: needs(types),
+		says: "attributes of every type arrive as they were sent, with metadata beside them"},
+	{name: "attribute-limits", keep: keepsAttributeLimits, needs: needs(types),
+		says: "a message has at most 10 attributes, metadata counted, with names, types and values that SQS allows"},
+	{name: "message-size", keep: keepsMessageSize, needs: needs(types, attributes),
+		says: "a message of exactly the size that the queue allows is accepted, one byte more is refused"},
+	{name: "message-characters", keep: keepsMessageCharacters, needs: needs(types, attributes),
+		says: "bodies are not empty and have the characters that SQS allows; others are refused"},
+	{name: "bad-message", keep: keepsBadMessage, needs: needs(types),
+		says: "a message that is refused fails alone among those sent at the same time"},
+
+	{name: "counts", keep: keepsCounts, needs: needs(delays, visibility, attributes),
+		says: "the counts of visible, delayed and in-flight messages are right, also when nobody polls"},
+	{name: "settings", keep: keepsSettings, needs: needs(create, attributes, setting),
+		says: "a queue has the settings it was created with, and those changed since"},
+	{name: "settings-range", keep: keepsSettingsRange, needs: needs(create),
+		says: "settings that SQS does not allow are refused"},
+	{name: "retention", keep: keepsRetention, needs: needs(create), virtual: true,
+		says: "a message outlives the retention period in no state"},
+	{name: "purge", keep: keepsPurge, needs: needs(delays, visibility, purge),
+		says: "a purge removes visible, delayed and in-flight messages, and none that is sent later"},
+	{name: "purge-interval", keep: keepsPurgeInterval, needs: needs(purge),
+		says: "a second purge within a minute is refused"},
+	{name: "peek", keep: keepsPeek, needs: needs(delays, visibility, peek),
+		says: "a peek shows the visible messages, next to be received first, and changes nothing"},
+
+	{name: "group-order", keep: keepsGroupOrder, needs: needs(groups, create),
+		says: "messages of one group come in the order in which they were sent, also after a nack"},
+	{name: "group-lock", keep: keepsGroupLock, needs: needs(groups, create, visibility),
+		says: "while a message of a group is in flight, nobody gets a later one of the group"},
+	{name: "groups-parallel", keep: keepsGroupsParallel, needs: needs(groups, create, visibility),
+		says: "while a message of a group is in flight, other groups' messages come"},
+	{name: "deduplication", keep: keepsDeduplication, needs: needs(groups, create),
+		says: "within 5 minutes, a second message with the same deduplication id is accepted and not delivered"},
+	{name: "content-deduplication", keep: keepsContentDeduplication, needs: needs(groups, create),
+		says: "a queue that deduplicates by content takes the body for the id of messages without one"},
+	{name: "fifo-rules", keep: keepsFIFORules, needs: needs(groups, create),
+		says: "a FIFO queue refuses messages without group or deduplication id, or with a delay of their own"},
+
+	{name: "dead-letters", keep: keepsDeadLetters, needs: needs(deadLetter, create, details),
+		says: "a message received as often as the redrive policy allows moves to the dead-letter queue as it is"},
+	{name: "redrive", keep: keepsRedrive, needs: needs(redrive, deadLetter, create, details, attributes),
+		says: "dead letters go back to where they came from, or elsewhere, as new messages"},
+	{name: "redrive-rules", keep: keepsRedriveRules, needs: needs(redrive, deadLetter, create),
+		says: "redriving a queue that is no dead-letter queue is refused"},
+
+	{name: "create", keep: keepsCreate, needs: needs(create),
+		says: "creating a queue again with the same settings gives the same queue, with others AlreadyExists"},
+	{name: "list", keep: keepsList, needs: needs(create, list, remove),
+		says: "the list has the queues that start with the prefix, and no deleted ones"},
+	{name: "deleted", keep: keepsDeleted, needs: needs(create, remove),
+		says: "everything done with a deleted queue fails with NotFound, in errors that name operation and queue"},
+}

@@ -1,0 +1,247 @@
+package bustest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gocloud.dev/gcerrors"
+)
+
+// wokeUp checks that a receive that had waited returned as soon as its message
+// was sent.
+func (t *trial) wokeUp(m *message, s sent) {
+	if late := m.by.Sub(s.by); late > t.prompt() {
+		t.Errorf("a waiting receive returned %v %v after the send; %v is allowed", m, late, t.prompt())
+	}
+}
+
+func keepsWakeUp(t *trial) {
+	q := t.plain()
+	wait := q.begin()
+	t.sleep(t.either(7*time.Second, 1*time.Second))
+	s := q.send("good morning")
+	m := wait()
+	t.wokeUp(m, s)
+	m.Ack()
+}
+
+func keepsWakeUpMany(t *trial) {
+	const receivers = 16
+	q := t.plain()
+	received := make(chan *message, receivers)
+	for range receivers {
+		t.Go(func() {
+			ctx, cancel := context.WithTimeout(t.ctx, t.patience())
+			defer cancel()
+			m, err := q.next(ctx)
+			if err != nil {
+				t.Errorf("receive: %v", err)
+			}
+			received <- m
+		})
+	}
+	t.settle()
+	t.sleep(t.either(7*time.Second, 1*time.Second))
+	sends := map[string]sent{}
+	for i := range receivers {
+		body := fmt.Sprint("good morning ", i)
+		sends[body] = q.send(body)
+	}
+	for range receivers {
+		m := <-received
+		if m == nil {
+			return
+		}
+		t.wokeUp(m, sends[string(m.Body)])
+		m.Ack()
+	}
+}
+
+// cancelled runs a receive on an empty queue whose context ends after d, and
+// checks how it returns.
+func (q *queue) cancelled(d time.Duration) {
+	t := q.t
+	ctx, cancel := context.WithCancel(t.ctx)
+	defer cancel()
+	var end time.Time
+	stop := time.AfterFunc(d, func() {
+		end = time.Now()
+		cancel()
+	})
+	defer stop.Stop()
+	m, err := q.next(ctx)
+	switch {
+	case err == nil:
+		t.Fatalf("%v came, and no message should have", m)
+	case !errors.Is(err, context.Canceled):
+		t.Errorf("a receive whose context is cancelled returns %v; want the context's error", err)
+	}
+	if ctx.Err() == nil {
+		t.Fatalf("a receive returned %v before its context ended", err)
+	}
+	if late := time.Since(end); late > t.prompt() {
+		t.Errorf("a receive returned %v after its context ended; %v is allowed", late, t.prompt())
+	}
+}
+
+func keepsCancel(t *trial) {
+	q := t.plain()
+	q.cancelled(1 * time.Second)
+	q.none(1 * time.Second) // a deadline instead
+	for _, body := range []string{"first", "second"} {
+		q.cancelled(1 * time.Second)
+		q.send(body)
+		m := q.take()
+		t.is(m, body)
+		m.Ack()
+	}
+	q.send("third")
+	ctx, cancel := context.WithCancel(t.ctx)
+	cancel()
+	if m, err := q.next(ctx); err == nil {
+		t.Fatalf("%v came to a receive whose context had ended before", m)
+	}
+	m := q.take()
+	t.is(m, "third")
+	m.Ack()
+	q.none(t.quiet())
+}
+
+func keepsCancelRelease(t *trial) {
+	a := t.plain()
+	b := a.another()
+	a.hideLong()
+	for i := range 3 {
+		a.cancelled(time.Duration(i) * time.Second / 2)
+		a.release()
+		s := a.send(fmt.Sprint("not for a ", i))
+		t.settle()
+		m := b.receive()
+		t.came(m, s.span, 0)
+		if n := m.about.ReceiveCount; t.has(details) && n != 1 {
+			t.Errorf("%v comes for the time %d; want 1: the ended receive took it", m, n)
+		}
+		m.Ack()
+	}
+}
+
+// hideLong makes sure, where it can be, that what is fetched does not come again
+// by itself while the promise runs. Elsewhere the usual timeout has to do.
+func (q *queue) hideLong() {
+	if q.t.has(visibility) {
+		q.hide(1 * time.Hour)
+	}
+}
+
+func keepsRelease(t *trial) {
+	a := t.plain()
+	b := a.another()
+	a.hideLong()
+
+	// What a fetch that went on after its receive has taken.
+	a.cancelled(0)
+	a.send("fetched")
+	t.settle()
+	a.release()
+	given := now()
+	m := b.receive()
+	t.came(m, given, 0)
+	m.Ack()
+
+	// What was fetched together with what was handed out.
+	const n = 10
+	for i := range n {
+		a.send(fmt.Sprint("together ", i))
+	}
+	t.settle()
+	a.receive().Ack()
+	given = now()
+	for range n - 1 {
+		m := b.receive()
+		t.came(m, given, 0)
+		m.Ack()
+	}
+	b.none(t.quiet())
+}
+
+func now() span {
+	n := time.Now()
+	return span{n, n}
+}
+
+func keepsShutdown(t *trial) {
+	q := t.plain()
+	q.send("handled")
+	q.take().Ack()
+	q.cancelled(1 * time.Second) // leaves a fetch behind
+	if t.has(release) {          // else the portable type itself may wait for ever to hand it out
+		q.send("left")
+		t.settle()
+	}
+	q.shutdown()
+	_, err := q.trySend("too late")
+	t.refused(err, gcerrors.FailedPrecondition, "a send after the shutdown")
+	ctx, cancel := context.WithTimeout(t.ctx, t.patience())
+	defer cancel()
+	_, err = q.next(ctx)
+	t.refused(err, gcerrors.FailedPrecondition, "a receive after the shutdown")
+}
+
+func keepsShutdownFlush(t *trial) {
+	a := t.plain()
+	b := a.another()
+
+	// Acknowledgements: Ack returns before they are sent.
+	a.hide(2 * time.Second)
+	const n = 10
+	for i := range n {
+		a.send(fmt.Sprint("handled ", i))
+	}
+	var ms []*message
+	for range n {
+		ms = append(ms, a.take())
+	}
+	for _, m := range ms {
+		m.Ack()
+	}
+	a.shutdown()
+	b.none(3 * time.Second)
+
+	// A send whose sender no longer waits for it, and whose message is held up on
+	// its way.
+	c := a.another()
+	ctx, cancel := context.WithCancel(t.ctx)
+	held, let := make(chan bool), make(chan bool)
+	result := make(chan error, 1)
+	t.Go(func() { result <- c.Topic.Send(ctx, heldUp("on its way", held, let)) })
+	<-held
+	cancel()
+	<-result
+	down := make(chan bool)
+	t.Go(func() {
+		c.shutdown()
+		close(down)
+	})
+	t.settle()
+	close(let)
+	<-down
+	m := b.receive()
+	t.is(m, "on its way")
+	m.Ack()
+}
+
+func keepsShutdownRelease(t *trial) {
+	a := t.plain()
+	b := a.another()
+	a.hideLong()
+	a.cancelled(0)
+	a.send("fetched")
+	t.settle()
+	a.shutdown()
+	given := now()
+	m := b.receive()
+	t.came(m, given, 0)
+	m.Ack()
+}

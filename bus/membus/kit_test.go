@@ -1,0 +1,21 @@
+package membus_test
+
+import (
+	"testing"
+
+	"omnibus/bus"
+	"omnibus/bus/bustest"
+	"omnibus/bus/membus"
+)
+
+func TestConformance(t *testing.T) {
+	bustest.Run(t, bustest.Backend{
+		Virtual:  true,
+		Controls: bus.Controls(),
+		Setup: func(t testing.TB) (*bus.Mux, func(name string) string) {
+			mux := new(bus.Mux)
+			mux.Register(membus.Scheme, membus.New(nil))
+			return mux, func(name string) string { return membus.Scheme + "://" + name }
+		},
+	})
+}
