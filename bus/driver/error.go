@@ -31,12 +31,22 @@ var codes = map[spec.Code]gcerrors.ErrorCode{
 	spec.OverLimit:                    gcerrors.ResourceExhausted,
 }
 
-// ErrorCode returns the Go CDK's code for an error: that of a [spec.Code] in
-// its chain, Unimplemented for errors.ErrUnsupported, else what [gcerrors.Code]
-// says.
+// A Coder is an error that knows its code, as the errors of a service do that has
+// codes besides those of package spec.
+type Coder interface {
+	error
+	Code() gcerrors.ErrorCode
+}
+
+// ErrorCode returns the Go CDK's code for an error: that of a [Coder] or of a
+// [spec.Code] in its chain, Unimplemented for errors.ErrUnsupported, else what
+// [gcerrors.Code] says.
 func ErrorCode(err error) gcerrors.ErrorCode {
+	var coder Coder
 	var code spec.Code
 	switch {
+	case errors.As(err, &coder):
+		return coder.Code()
 	case errors.As(err, &code):
 		if c, ok := codes[code]; ok {
 			return c

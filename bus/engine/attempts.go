@@ -21,7 +21,7 @@ type attempt struct {
 
 // attemptTaken is a message as an attempt took it.
 type attemptTaken struct {
-	id       uint64
+	seq      uint64
 	delivery int32
 	due      int64
 }
@@ -38,7 +38,7 @@ func (q *queue) remember(id string, out []Delivery) {
 		if err != nil || m == nil {
 			continue // cannot be: it was made just now
 		}
-		a.taken = append(a.taken, attemptTaken{m.id, m.receives, m.due})
+		a.taken = append(a.taken, attemptTaken{m.seq, m.receives, m.due})
 	}
 	if q.attempts.byID == nil {
 		q.attempts.byID = map[string]attempt{}
@@ -57,7 +57,7 @@ func (q *queue) repeat(id string, visibility time.Duration) []Delivery {
 	}
 	messages := make([]*message, len(a.taken))
 	for i, t := range a.taken {
-		m := q.taken.get(t.id)
+		m := q.taken.get(t.seq)
 		if m == nil || m.state != inFlight || m.receives != t.delivery || m.due != t.due {
 			delete(q.attempts.byID, id)
 			return nil

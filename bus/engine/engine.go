@@ -13,11 +13,14 @@
 // # Cost
 //
 // Sending, receiving, deleting and changing a visibility timeout cost the same
-// with a million messages held as with ten, in any state; with many different
-// delays or timeouts in use at once the cost grows with their number's
-// logarithm. Counts are read, not counted. A message takes its payload and
-// about 200 bytes. What time alone has done (delays that end, leases that run
-// out) is caught up with at the next call, each message once.
+// with a million messages held as with a thousand, in any state, while messages
+// are dealt with roughly in the order in which they came; in random order a call
+// waits about half a microsecond for memory. With many different delays or
+// timeouts in use at once the cost grows with their number's logarithm. Counts
+// are read, not counted. A message takes its payload and about 200 bytes, on a
+// FIFO queue about 350, and a message group about 150. What time alone has done
+// (delays that end, leases that run out) is caught up with at the next call,
+// each message once.
 //
 // # Deviations from SQS
 //

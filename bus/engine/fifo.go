@@ -213,4 +213,7 @@ func (d *dedup) forget(now int64) {
 		delete(d.byID, d.ids[0].id)
 		d.ids = d.ids[1:]
 	}
+	if len(d.ids) == 0 {
+		*d = dedup{} // lets go of the memory that a busy time took
+	}
 }

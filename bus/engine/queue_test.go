@@ -195,12 +195,12 @@ func TestDelayHoldsMessageBack(t *testing.T) {
 		receive(t, q, 10, "none")
 		time.Sleep(5*time.Second - 1)
 		receive(t, q, 10, "")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		wantCounts(t, q, 1, 1, 1)
 		receive(t, q, 10, "queue's")
 		time.Sleep(895*time.Second - 1)
 		wantCounts(t, q, 2, 0, 1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		receive(t, q, 10, "none queue's own")
 	})
 }
@@ -267,7 +267,7 @@ func TestRetentionEndsMessagesInEveryState(t *testing.T) {
 		d := receive(t, q, 1, "in flight")[0]
 		time.Sleep(time.Minute - 1)
 		wantCounts(t, q, 1, 1, 1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		wantCounts(t, q, 0, 0, 0)
 		wantDeleted(t, q, d.ReceiptHandle, false)
 	})

@@ -1,0 +1,90 @@
+package sqsserver
+
+import (
+	"omnibus/bus/spec"
+)
+
+// The rules of batches: 1 to 10 entries with distinct ids. A batch that breaks
+// one is refused as a whole; else each entry succeeds or fails by itself.
+
+// batchEntry is what the entries of all batches have.
+type batchEntry interface{ entryID() string }
+
+// checkBatch reports a batch that is refused as a whole. entry is the name of
+// the entries in AWS's texts.
+func checkBatch[E batchEntry](entries []E, entry string) error {
+	if len(entries) == 0 {
+		return spec.Errorf(spec.EmptyBatchRequest, "There should be at least one %s in the request.", entry)
+	}
+	if len(entries) > spec.MaxBatchEntries {
+		return spec.Errorf(spec.TooManyEntriesInBatchRequest, "Maximum number of entries per request are %d. You have sent %d.", spec.MaxBatchEntries, len(entries))
+	}
+	for i, e := range entries {
+		id := e.entryID()
+		if spec.CheckBatchEntryID(id) != nil {
+			return spec.Errorf(spec.InvalidBatchEntryID, "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
+		}
+		for _, before := range entries[:i] {
+			if before.entryID() == id {
+				return spec.Errorf(spec.BatchEntryIdsNotDistinct, "Id %s repeated.", id)
+			}
+		}
+	}
+	return nil
+}
+
+// failures are the entries of a batch that failed.
+type failures struct {
+	query bool
+	list  []failure
+}
+
+type failure struct {
+	id  string
+	err *spec.Error
+}
+
+func (f *failures) add(c *call, id string, err error) {
+	f.query = c.query
+	f.list = append(f.list, failure{id, asSpecError(err)})
+}
+
+func (f *failures) failed(id string) bool {
+	for _, x := range f.list {
+		if x.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *failures) write(w writer) {
+	w.beginList("Failed")
+	for _, x := range f.list {
+		w.beginItem("BatchResultErrorEntry")
+		w.text("Id", x.id)
+		w.boolean("SenderFault", true)
+		code := string(x.err.Code)
+		if f.query {
+			code = queryCode(x.err.Code)
+		}
+		w.text("Code", code)
+		w.text("Message", x.err.Message)
+		w.endItem("BatchResultErrorEntry")
+	}
+	w.endList()
+}
+
+// writeIDs writes the entries that succeeded, of batches that tell no more of
+// them.
+func writeIDs[E batchEntry](w writer, element string, entries []E, f *failures) {
+	w.beginList("Successful")
+	for _, e := range entries {
+		if id := e.entryID(); !f.failed(id) {
+			w.beginItem(element)
+			w.text("Id", id)
+			w.endItem(element)
+		}
+	}
+	w.endList()
+}

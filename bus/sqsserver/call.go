@@ -1,0 +1,165 @@
+package sqsserver
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"omnibus/bus/spec"
+)
+
+// call is one request on its way through the server.
+type call struct {
+	server    *Server
+	req       *http.Request
+	query     bool // of the Query protocol
+	requestID string
+	bufs      *buffers
+}
+
+// buffers hold a request's body and its answer. Nothing keeps a part of them
+// after the request: what the engine stores are copies.
+type buffers struct{ body, answer []byte }
+
+var bufferPool = sync.Pool{New: func() any {
+	return &buffers{make([]byte, 0, 4096), make([]byte, 0, 4096)}
+}}
+
+// maxPooled keeps the buffers of the rare large requests from staying.
+const maxPooled = 64 << 10
+
+func newCall(s *Server, r *http.Request) *call {
+	return &call{server: s, req: r, requestID: newRequestID(), bufs: bufferPool.Get().(*buffers)}
+}
+
+func (c *call) free() {
+	if cap(c.bufs.body) <= maxPooled && cap(c.bufs.answer) <= maxPooled {
+		bufferPool.Put(c.bufs)
+	}
+	c.bufs = nil
+}
+
+// newRequestID returns a random UUID.
+func newRequestID() string {
+	var b [16]byte
+	hi, lo := rand.Uint64(), rand.Uint64()
+	for i := range 8 {
+		b[i], b[8+i] = byte(hi>>(8*i)), byte(lo>>(8*i))
+	}
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	var s [36]byte
+	hex.Encode(s[0:], b[0:4])
+	hex.Encode(s[9:], b[4:6])
+	hex.Encode(s[14:], b[6:8])
+	hex.Encode(s[19:], b[8:10])
+	hex.Encode(s[24:], b[10:16])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return string(s[:])
+}
+
+// maxRequestBytes is more than a full batch needs in the form in which its bytes
+// take the most room that clients use: three for one, in both protocols.
+const maxRequestBytes = 3*spec.MaxMessageBytes + spec.MaxMessageBytes/4
+
+// read reads the body. action is the action's name, if the protocol tells it
+// before the body.
+func (c *call) read(action string) error {
+	if c.req.ContentLength > maxRequestBytes {
+		return c.tooLarge(action)
+	}
+	buf := c.bufs.body[:0]
+	if n := int(c.req.ContentLength); n >= cap(buf) {
+		buf = make([]byte, 0, n+1) // one more, so that the last read can find the end
+	}
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := c.req.Body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		c.bufs.body = buf
+		switch {
+		case len(buf) > maxRequestBytes:
+			return c.tooLarge(action)
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return spec.Errorf(codeSerialization, "The request's body could not be read.")
+		}
+	}
+}
+
+// tooLarge is the error of a request that cannot but hold too large a message.
+func (c *call) tooLarge(action string) error {
+	if action == "SendMessageBatch" || bytes.Contains(c.bufs.body, []byte("Action=SendMessageBatch&")) {
+		return batchTooLong(max(int(c.req.ContentLength), len(c.bufs.body)))
+	}
+	return messageTooLong(spec.MaxMessageBytes)
+}
+
+// send sends the answer.
+func (c *call) send(w http.ResponseWriter, status int) {
+	h := w.Header()
+	h["X-Amzn-Requestid"] = []string{c.requestID}
+	h["Content-Length"] = []string{strconv.Itoa(len(c.bufs.answer))}
+	w.WriteHeader(status)
+	_, _ = w.Write(c.bufs.answer) // the client has gone; there is nobody to tell
+}
+
+// An action is one action of the API, for one request: it takes the request's
+// members and runs. One that answers more than its success is an answerer.
+type action interface {
+	// member reads the value of a member of the request, or skips it when the
+	// action has no such member. name is valid until it returns.
+	member(name []byte, r *jsonReader)
+	run(c *call) error
+}
+
+type answerer interface{ answer(w writer) }
+
+// actions makes an action of each name.
+var actions = map[string]func() action{
+	"AddPermission":                func() action { return &addPermission{} },
+	"CancelMessageMoveTask":        func() action { return &cancelMessageMoveTask{} },
+	"ChangeMessageVisibility":      func() action { return &changeMessageVisibility{} },
+	"ChangeMessageVisibilityBatch": func() action { return &changeMessageVisibilityBatch{} },
+	"CreateQueue":                  func() action { return &createQueue{} },
+	"DeleteMessage":                func() action { return &deleteMessage{} },
+	"DeleteMessageBatch":           func() action { return &deleteMessageBatch{} },
+	"DeleteQueue":                  func() action { return &deleteQueue{} },
+	"GetQueueAttributes":           func() action { return &getQueueAttributes{} },
+	"GetQueueUrl":                  func() action { return &getQueueURL{} },
+	"ListDeadLetterSourceQueues":   func() action { return &listDeadLetterSourceQueues{} },
+	"ListMessageMoveTasks":         func() action { return &listMessageMoveTasks{} },
+	"ListQueueTags":                func() action { return &listQueueTags{} },
+	"ListQueues":                   func() action { return &listQueues{} },
+	"PurgeQueue":                   func() action { return &purgeQueue{} },
+	"ReceiveMessage":               func() action { return &receiveMessage{} },
+	"RemovePermission":             func() action { return &removePermission{} },
+	"SendMessage":                  func() action { return &sendMessage{} },
+	"SendMessageBatch":             func() action { return &sendMessageBatch{} },
+	"SetQueueAttributes":           func() action { return &setQueueAttributes{} },
+	"StartMessageMoveTask":         func() action { return &startMessageMoveTask{} },
+	"TagQueue":                     func() action { return &tagQueue{} },
+	"UntagQueue":                   func() action { return &untagQueue{} },
+}
+
+// waitContext returns a context that ends with the request or when the server
+// drains.
+func (c *call) waitContext() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(c.req.Context())
+	stop := context.AfterFunc(c.server.draining, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// isContextError reports that a receive ended because its context did.
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,52 @@
+package sqsserver
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+)
+
+// Client returns an HTTP client whose requests the server answers without a
+// socket, in the goroutine that makes them. Given to an SDK as its HTTP client,
+// it brings the whole path from the SDK to the engine into one process, and into
+// a synctest bubble. Whatever the URL of a request says, the server gets it; its
+// host is the one in the queue URLs that are answered.
+//
+// A request whose context ends returns that context's error, like one over a
+// socket, and a long poll takes nothing then.
+func (s *Server) Client() *http.Client { return &http.Client{Transport: transport{s}} }
+
+type transport struct{ server *Server }
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	in := r.Clone(r.Context())
+	if in.Host == "" {
+		in.Host = in.URL.Host
+	}
+	in.RequestURI = in.URL.RequestURI()
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	w := &recorder{header: http.Header{}, status: http.StatusOK}
+	t.server.ServeHTTP(w, in)
+	_ = in.Body.Close() // a RoundTripper closes the body; that of a request in memory cannot fail
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		Status: http.StatusText(w.status), StatusCode: w.status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r,
+	}, nil
+}
+
+// recorder is a http.ResponseWriter that keeps what is written.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *recorder) Header() http.Header         { return w.header }
+func (w *recorder) WriteHeader(status int)      { w.status = status }
+func (w *recorder) Write(b []byte) (int, error) { return w.body.Write(b) }

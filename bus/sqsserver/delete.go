@@ -1,0 +1,117 @@
+package sqsserver
+
+import (
+	"omnibus/bus/engine"
+	"omnibus/bus/spec"
+)
+
+// DeleteMessage and DeleteMessageBatch.
+//
+// Supported: deleting with the latest receipt handle of a message, and on a
+// standard queue with one whose visibility timeout is over, as long as nobody
+// else has received the message. An older handle succeeds and deletes nothing
+// while a newer delivery holds the message; on a FIFO queue an expired one is
+// refused.
+
+type deleteMessage struct {
+	queueURL string
+	receipt  string
+}
+
+func (a *deleteMessage) member(name []byte, r *jsonReader) {
+	switch string(name) {
+	case "QueueUrl":
+		a.queueURL = r.text()
+	case "ReceiptHandle":
+		a.receipt = r.text()
+	default:
+		r.skip()
+	}
+}
+
+func (a *deleteMessage) run(c *call) error {
+	q, err := c.queue(a.queueURL)
+	if err != nil {
+		return err
+	}
+	return deleteReceipt(q, a.receipt)
+}
+
+func deleteReceipt(q *engine.Queue, receipt string) error {
+	if receipt == "" {
+		return missing("ReceiptHandle")
+	}
+	_, err := q.Delete(receipt)
+	return receiptError(err, receipt, "The receipt handle has expired.")
+}
+
+// receiptError puts AWS's texts in the place of the engine's. reason is why the
+// action cannot be done on a message with a receipt handle that is in order.
+func receiptError(err error, receipt, reason string) error {
+	if err == nil {
+		return nil
+	}
+	switch e := asSpecError(err); e.Code {
+	case spec.ReceiptHandleIsInvalid:
+		return spec.Errorf(e.Code, "The input receipt handle is invalid.")
+	case spec.InvalidParameterValue:
+		return invalidParameter(receipt, "ReceiptHandle", reason)
+	}
+	return gone(err)
+}
+
+type deleteMessageBatch struct {
+	queueURL string
+	entries  []deleteEntry
+	failures failures
+}
+
+type deleteEntry struct{ id, receipt string }
+
+func (e deleteEntry) entryID() string { return e.id }
+
+func (a *deleteMessageBatch) member(name []byte, r *jsonReader) {
+	switch string(name) {
+	case "QueueUrl":
+		a.queueURL = r.text()
+	case "Entries":
+		a.entries = make([]deleteEntry, 0, spec.MaxBatchEntries)
+		r.array(func() {
+			var e deleteEntry
+			r.object(func(name []byte) {
+				switch string(name) {
+				case "Id":
+					e.id = r.text()
+				case "ReceiptHandle":
+					e.receipt = r.text()
+				default:
+					r.skip()
+				}
+			})
+			a.entries = append(a.entries, e)
+		})
+	default:
+		r.skip()
+	}
+}
+
+func (a *deleteMessageBatch) run(c *call) error {
+	q, err := c.queue(a.queueURL)
+	if err != nil {
+		return err
+	}
+	if err := checkBatch(a.entries, "DeleteMessageBatchRequestEntry"); err != nil {
+		return err
+	}
+	for _, e := range a.entries {
+		if err := deleteReceipt(q, e.receipt); err != nil {
+			a.failures.add(c, e.id, err)
+		}
+	}
+	return nil
+}
+
+func (a *deleteMessageBatch) answer(w writer) {
+	writeIDs(w, "DeleteMessageBatchResultEntry", a.entries, &a.failures)
+	a.failures.write(w)
+}

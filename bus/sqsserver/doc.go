@@ -1,0 +1,76 @@
+// Package sqsserver is Amazon SQS on one machine: an [http.Handler] that speaks
+// both of its protocols, JSON 1.0 and Query with XML answers, over the queues of
+// package [omnibus/bus/engine]. The AWS SDKs and CLIs use it by its URL; the
+// command sqsd serves it on a socket.
+//
+// In a test it takes one line, over a socket or, with [Server.Client], without
+// one and in virtual time:
+//
+//	endpoint := httptest.NewServer(sqsserver.New(nil))
+//	client := sqs.New(sqs.Options{HTTPClient: sqsserver.New(nil).Client(), …})
+//
+// # Requests
+//
+// A request with the header X-Amz-Target is of the JSON protocol, any other of
+// the Query protocol: a form in the body of a POST, or in the URL of a GET.
+// Signatures are not looked at. A QueueUrl counts by its path only; without one,
+// the path of the request is taken. Queue URLs in answers have the host that the
+// request was sent to.
+//
+// All 23 actions are there; each file that has a family of them opens with what
+// it supports. Answers are in memory before they are sent, and a handler ends
+// when its request does.
+//
+// # Compared with AWS
+//
+// What the documentation of SQS promises, the API Reference and the Developer
+// Guide, and what this package does:
+//
+//	point                         AWS                                 here
+//	error codes, both protocols   modelled errors and common ones     the same; SerializationException and
+//	                                                                  UnknownOperationException for bad JSON
+//	error texts                   not documented                      AWS's as recorded, where known; else our own
+//	HTTP status of errors         400; 403, 404 for some              the same
+//	x-amzn-RequestId              on every answer                     the same
+//	MD5 of body and attributes    as sent, and as received            the same
+//	MD5 of system attributes      as sent                             the same
+//	message size                  1 MiB, and of a batch               the same
+//	request size                  not documented                      at most 3.25 MiB; larger ones get the error
+//	                                                                  of a message or batch that is too large
+//	characters                    the set of XML 1.0                  the same
+//	delay                         0 to 900 s                          the same
+//	visibility timeout            0 to 12 h in all                    the same, never clamped
+//	change after the timeout      MessageNotInflight                  the same (AWS itself accepts it sometimes)
+//	retention                     applied within 15 minutes           applied at once
+//	long poll                     0 to 20 s                           the same; wakes at once
+//	poll whose client has gone    not documented                      takes nothing
+//	short poll                    samples hosts, may miss messages    finds what is there
+//	order of a standard queue     best effort                         as messages become visible
+//	delivery of a standard queue  at least once                       once for each visibility timeout
+//	counts                        approximate, within a minute        exact, at once
+//	in flight                     120,000; OverLimit, FIFO: none      the same
+//	FIFO order and group locks    strict                              the same
+//	deduplication                 5 minutes, by queue or group        the same
+//	sequence number               20 digits, rising                   the same, in each queue
+//	ReceiveRequestAttemptId       5 minutes                           the same
+//	fair queues                   by share of messages in flight      by share of messages in flight
+//	                              and of processing time
+//	dead-letter queues            at the receive over the limit       the same; time of sending kept on
+//	                                                                  standard queues
+//	redrive allow policy          enforced                            the same
+//	move tasks                    1 to 500 a second, 36 hours         the same rates; ends when no message
+//	                                                                  is ready; cancelled at once
+//	CreateQueue of an existing    same attributes only                the same; tags given are added
+//	name of a deleted queue       free after a minute                 the same; at once if the engine is lenient
+//	PurgeQueue                    once a minute, takes a minute       the same rule; done at once
+//	paging                        NextToken, up to 1,000              the same
+//	attributes set                hold within a minute                hold at once
+//	SenderId                      the caller's user id                the account's id
+//	policies, permissions         enforced                            kept, and not enforced
+//	encryption                    SSE-SQS, SSE-KMS                    attributes kept, nothing encrypted
+//	throttling                    quotas of a region                  none
+//	accounts and regions          many                                one of each for a server
+//	HTTP/2, VPC endpoints, SOAP   some                                none
+//
+// Limits of the engine itself are in its own documentation.
+package sqsserver

@@ -1,0 +1,91 @@
+package sqsserver
+
+import (
+	"strings"
+
+	"omnibus/bus/engine"
+	"omnibus/bus/spec"
+)
+
+// queueURL returns the URL of a queue as the client of this request reaches it.
+func (c *call) queueURL(name string) string {
+	scheme := "http://"
+	if c.req.TLS != nil {
+		scheme = "https://"
+	}
+	return scheme + c.req.Host + "/" + c.server.account + "/" + name
+}
+
+// queue returns the queue that a QueueUrl names, or the request's own path if
+// there is none. Only the path's last two parts count, so that a URL printed for
+// one host or scheme is good under another.
+func (c *call) queue(queueURL string) (*engine.Queue, error) {
+	if queueURL == "" {
+		queueURL = c.req.URL.Path
+		if strings.Count(queueURL, "/") < 2 {
+			return nil, missing("QueueUrl")
+		}
+	}
+	account, name, ok := splitQueueURL(queueURL)
+	if !ok {
+		return nil, spec.Errorf(spec.InvalidAddress, "The address %.200s is not valid for this endpoint.", queueURL)
+	}
+	if account != c.server.account {
+		return nil, errNoQueue
+	}
+	return c.queueNamed(name)
+}
+
+// errNoQueue has AWS's text, which does not name the queue.
+var errNoQueue = &spec.Error{Code: spec.QueueDoesNotExist, Message: "The specified queue does not exist."}
+
+func (c *call) queueNamed(name string) (*engine.Queue, error) {
+	q, err := c.server.engine.Queue(name)
+	if err != nil {
+		return nil, errNoQueue
+	}
+	return q, nil
+}
+
+// splitQueueURL returns the account and the name in a queue's URL or path.
+func splitQueueURL(u string) (account, name string, ok bool) {
+	if _, rest, found := strings.Cut(u, "://"); found {
+		_, u, ok = strings.Cut(rest, "/")
+		if !ok {
+			return "", "", false
+		}
+	}
+	if i := strings.IndexAny(u, "?#"); i >= 0 {
+		u = u[:i]
+	}
+	i := strings.LastIndexByte(u, '/')
+	if i < 0 {
+		return "", "", false
+	}
+	name, u = u[i+1:], u[:i]
+	account = u[strings.LastIndexByte(u, '/')+1:]
+	return account, name, name != "" && account != ""
+}
+
+// arn returns the ARN of the queue with that name.
+func (s *Server) arn(name string) string {
+	partition := "aws"
+	switch {
+	case strings.HasPrefix(s.region, "cn-"):
+		partition = "aws-cn"
+	case strings.HasPrefix(s.region, "us-gov-"):
+		partition = "aws-us-gov"
+	}
+	return "arn:" + partition + ":sqs:" + s.region + ":" + s.account + ":" + name
+}
+
+// nameInARN returns the name of the queue with that ARN. It reports false for
+// ARNs of other services, regions and accounts.
+func (s *Server) nameInARN(arn string) (string, bool) {
+	return strings.CutPrefix(arn, s.arn(""))
+}
+
+// isARN reports whether s has the form of an ARN, of whatever resource.
+func isARN(s string) bool {
+	return strings.HasPrefix(s, "arn:") && strings.Count(s, ":") >= 5
+}

@@ -1,0 +1,223 @@
+package sqsserver
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"omnibus/bus/engine"
+	"omnibus/bus/spec"
+)
+
+// ReceiveMessage.
+//
+// Supported: long polls, which take nothing when the client goes away; the
+// request's own visibility timeout; system attributes by
+// MessageSystemAttributeNames and by the older AttributeNames; message
+// attributes by name, by prefix ("bar.*") and All; ReceiveRequestAttemptId on
+// FIFO queues; at most 120,000 messages in flight.
+//
+// Not as on AWS: there is no sampling, so a receive gets as many messages as are
+// there and were asked for. Nobody signs in, so SenderId is always the account's
+// id.
+
+type receiveMessage struct {
+	queueURL   string
+	request    engine.ReceiveRequest
+	max        *int
+	visibility *int
+	wait       *int
+	system     systemAttributes
+	badName    string   // the first that is not the name of a system attribute
+	names      []string // of message attributes
+	server     *Server
+	deliveries []engine.Delivery
+}
+
+func (a *receiveMessage) member(name []byte, r *jsonReader) {
+	switch string(name) {
+	case "QueueUrl":
+		a.queueURL = r.text()
+	case "AttributeNames", "MessageSystemAttributeNames":
+		r.array(func() { a.systemName(r) })
+	case "MessageAttributeNames":
+		a.names = r.texts()
+	case "MaxNumberOfMessages":
+		a.max = r.number()
+	case "VisibilityTimeout":
+		a.visibility = r.number()
+	case "WaitTimeSeconds":
+		a.wait = r.number()
+	case "ReceiveRequestAttemptId":
+		a.request.Attempt = r.text()
+	default:
+		r.skip()
+	}
+}
+
+// systemName reads the name of a system attribute. AttributeNames was defined
+// over the names of queue attributes too, which select nothing.
+func (a *receiveMessage) systemName(r *jsonReader) {
+	if !r.begins('"', "a String") {
+		return
+	}
+	name := r.quoted()
+	for _, s := range systemAttributeNames {
+		if string(name) == s.name {
+			a.system |= s.bit
+			return
+		}
+	}
+	if a.badName == "" && !slices.Contains(queueAttributeNames, string(name)) {
+		a.badName = string(name)
+	}
+}
+
+func (a *receiveMessage) run(c *call) error {
+	a.server = c.server
+	q, err := c.queue(a.queueURL)
+	if err != nil {
+		return err
+	}
+	if a.badName != "" {
+		return unknownAttribute(a.badName)
+	}
+	if err := a.check(q); err != nil {
+		return err
+	}
+	// Most receives find something, or do not wait: they need no context that
+	// ends when the server drains.
+	first := a.request
+	first.Wait = new(time.Duration(0))
+	a.deliveries, err = q.Receive(c.req.Context(), first)
+	if err != nil || len(a.deliveries) > 0 || c.server.draining.Err() != nil || a.wait != nil && *a.wait == 0 {
+		return a.failed(err)
+	}
+	ctx, cancel := c.waitContext()
+	defer cancel()
+	a.deliveries, err = q.Receive(ctx, a.request)
+	if isContextError(err) {
+		return nil // the server drains, or the client has gone and reads no answer
+	}
+	return a.failed(err)
+}
+
+// failed returns err with AWS's text.
+func (a *receiveMessage) failed(err error) error {
+	if err == nil || isContextError(err) {
+		return nil
+	}
+	return reword(gone(err), spec.OverLimit, fmt.Sprintf("Too many messages in flight: at most %d are allowed.", spec.MaxInFlight))
+}
+
+// check takes the numbers into the request, and reports those out of range.
+func (a *receiveMessage) check(q *engine.Queue) error {
+	if a.max != nil {
+		if *a.max < 1 || *a.max > spec.MaxBatchEntries {
+			return invalidParameter(*a.max, "MaxNumberOfMessages", "Must be between 1 and 10, if provided.")
+		}
+		a.request.Max = *a.max
+	}
+	if a.visibility != nil {
+		d := time.Duration(*a.visibility) * time.Second
+		if spec.CheckVisibility(d) != nil {
+			return invalidParameter(*a.visibility, "VisibilityTimeout", "Must be >= 0 and <= 43200, if provided.")
+		}
+		a.request.Visibility = &d
+	}
+	if a.wait != nil {
+		d := time.Duration(*a.wait) * time.Second
+		if spec.CheckWait(d) != nil {
+			return invalidParameter(*a.wait, "WaitTimeSeconds", "Must be >= 0 and <= 20, if provided.")
+		}
+		a.request.Wait = &d
+	}
+	if a.request.Attempt != "" && !spec.IsFIFOName(q.Name()) {
+		return invalidParameter(a.request.Attempt, "ReceiveRequestAttemptId", wrongType)
+	}
+	return nil
+}
+
+func (a *receiveMessage) answer(w writer) {
+	if len(a.deliveries) == 0 {
+		return
+	}
+	w.beginList("Messages")
+	for i := range a.deliveries {
+		d := &a.deliveries[i]
+		w.beginItem("Message")
+		w.text("MessageId", d.ID)
+		w.text("ReceiptHandle", d.ReceiptHandle)
+		w.text("MD5OfBody", md5Hex(d.Body))
+		w.text("Body", d.Body)
+		a.writeSystem(w, d)
+		writeAttributes(w, selectAttributes(d.Attributes, a.names))
+		w.endItem("Message")
+	}
+	w.endList()
+}
+
+// systemAttributes is a set of system attributes.
+type systemAttributes uint16
+
+const (
+	senderID systemAttributes = 1 << iota
+	sentTimestamp
+	receiveCount
+	firstReceived
+	sequenceNumber
+	deduplicationID
+	groupID
+	traceHeader
+	deadLetterSource
+	allSystem = 1<<iota - 1
+)
+
+var systemAttributeNames = []struct {
+	name string
+	bit  systemAttributes
+}{
+	{"All", allSystem},
+	{"SenderId", senderID},
+	{"SentTimestamp", sentTimestamp},
+	{"ApproximateReceiveCount", receiveCount},
+	{"ApproximateFirstReceiveTimestamp", firstReceived},
+	{"SequenceNumber", sequenceNumber},
+	{"MessageDeduplicationId", deduplicationID},
+	{"MessageGroupId", groupID},
+	{"AWSTraceHeader", traceHeader},
+	{"DeadLetterQueueSourceArn", deadLetterSource},
+}
+
+// writeSystem writes the system attributes of a message that were asked for and
+// that it has.
+func (a *receiveMessage) writeSystem(w writer, d *engine.Delivery) {
+	if a.system == 0 {
+		return
+	}
+	w.beginMap("Attributes")
+	write := func(bit systemAttributes, name, value string) {
+		if a.system&bit != 0 && value != "" {
+			w.textEntry("Attribute", "Name", name, value)
+		}
+	}
+	write(senderID, "SenderId", a.server.account)
+	if a.system&sentTimestamp != 0 {
+		write(sentTimestamp, "SentTimestamp", strconv.FormatInt(d.Sent.UnixMilli(), 10))
+	}
+	if a.system&receiveCount != 0 {
+		write(receiveCount, "ApproximateReceiveCount", strconv.Itoa(d.ReceiveCount))
+	}
+	if a.system&firstReceived != 0 {
+		write(firstReceived, "ApproximateFirstReceiveTimestamp", strconv.FormatInt(d.FirstReceived.UnixMilli(), 10))
+	}
+	write(sequenceNumber, "SequenceNumber", d.SequenceNumber)
+	write(deduplicationID, "MessageDeduplicationId", d.Deduplication)
+	write(groupID, "MessageGroupId", d.Group)
+	write(traceHeader, "AWSTraceHeader", d.TraceHeader)
+	if d.DeadLetterSource != "" {
+		write(deadLetterSource, "DeadLetterQueueSourceArn", a.server.arn(d.DeadLetterSource))
+	}
+	w.endMap()
+}

@@ -1,0 +1,209 @@
+package sqsserver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+
+	"omnibus/bus/engine"
+	"omnibus/bus/spec"
+)
+
+// Options configure a server. The zero value is an empty engine, as strict as
+// SQS, in us-east-1, with the account 000000000000.
+type Options struct {
+	Engine  *engine.Engine // holds the queues; nil means a new one
+	Region  string         // in ARNs; default us-east-1
+	Account string         // in ARNs and queue URLs, 12 digits; default 000000000000
+}
+
+// A Server is an SQS endpoint: an [http.Handler]. It is safe for concurrent use
+// and starts no goroutine.
+type Server struct {
+	engine   *engine.Engine
+	region   string
+	account  string
+	policies sync.Mutex // makes a change of a queue's Policy one step
+	draining context.Context
+	drain    context.CancelFunc
+}
+
+// CheckOptions reports a region that has other characters than a-z, 0-9 and
+// hyphens, and an account that is not 12 digits.
+func CheckOptions(o *Options) error {
+	for _, c := range o.Region {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return fmt.Errorf("sqsserver: region %q has characters other than a-z, 0-9 and hyphens", o.Region)
+		}
+	}
+	if o.Account != "" && !isAccount(o.Account) {
+		return fmt.Errorf("sqsserver: account %q is not 12 digits", o.Account)
+	}
+	return nil
+}
+
+// New returns a server. opts may be nil. It panics when [CheckOptions] refuses
+// them.
+func New(opts *Options) *Server {
+	if opts == nil {
+		opts = &Options{}
+	}
+	if err := CheckOptions(opts); err != nil {
+		panic(err)
+	}
+	s := &Server{engine: opts.Engine, region: opts.Region, account: opts.Account}
+	if s.engine == nil {
+		s.engine = engine.New(nil)
+	}
+	if s.region == "" {
+		s.region = "us-east-1"
+	}
+	if s.account == "" {
+		s.account = "000000000000"
+	}
+	s.draining, s.drain = context.WithCancel(context.Background())
+	return s
+}
+
+// Engine returns the engine that holds the server's queues.
+func (s *Server) Engine() *engine.Engine { return s.engine }
+
+// Drain has the receives that wait for a message answer at once that there is
+// none, and those to come not wait. Requests are answered as before, so
+// [http.Server.Shutdown] after it does not wait for long polls.
+func (s *Server) Drain() { s.drain() }
+
+// ServeHTTP answers one request of either protocol.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := newCall(s, r)
+	defer c.free()
+	if target := r.Header["X-Amz-Target"]; len(target) > 0 {
+		c.serveJSON(w, target[0])
+	} else {
+		c.serveQuery(w)
+	}
+}
+
+// Content types, as values of a header. They are shared by all answers.
+var (
+	jsonType = []string{"application/x-amz-json-1.0"}
+	xmlType  = []string{"text/xml"}
+)
+
+func (c *call) serveJSON(w http.ResponseWriter, target string) {
+	answer := jsonWriter{c.bufs.answer[:0]}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	status := http.StatusOK
+	a, err := c.decodeJSON(target)
+	if err == nil {
+		err = a.run(c)
+	}
+	if err != nil {
+		status = answer.writeError(h, asSpecError(err))
+	} else {
+		answer.begin()
+		if a, ok := a.(answerer); ok {
+			a.answer(&answer)
+		}
+		answer.end()
+	}
+	c.bufs.answer = answer.buf
+	c.send(w, status)
+}
+
+const targetPrefix = "AmazonSQS."
+
+func (c *call) decodeJSON(target string) (action, error) {
+	if c.req.Method != http.MethodPost || len(target) < len(targetPrefix) || target[:len(targetPrefix)] != targetPrefix {
+		return nil, spec.Errorf(codeUnknownOperation, "The requested operation is not a POST of AmazonSQS.")
+	}
+	name := target[len(targetPrefix):]
+	newAction := actions[name]
+	if newAction == nil {
+		return nil, spec.Errorf(codeUnknownOperation, "The operation %.80q does not exist.", name)
+	}
+	if err := c.read(name); err != nil {
+		return nil, err
+	}
+	a := newAction()
+	return a, decode(a, c.bufs.body)
+}
+
+// decode reads a JSON document into an action. No document at all is an empty
+// structure.
+func decode(a action, body []byte) error {
+	if len(body) == 0 {
+		return nil
+	}
+	r := jsonReader{data: body}
+	r.object(func(name []byte) { a.member(name, &r) })
+	return r.end()
+}
+
+const xmlNamespace = "http://queue.amazonaws.com/doc/2012-11-05/"
+
+func (c *call) serveQuery(w http.ResponseWriter) {
+	c.query = true
+	answer := xmlWriter{c.bufs.answer[:0]}
+	h := w.Header()
+	h["Content-Type"] = xmlType
+	status := http.StatusOK
+	name, a, err := c.decodeQuery()
+	if err == nil {
+		err = a.run(c)
+	}
+	if err != nil {
+		e := asSpecError(err)
+		if e.Code == codeSerialization { // a code of the JSON protocol's only
+			e = &spec.Error{Code: spec.InvalidParameterValue, Message: e.Message}
+		}
+		status = answer.writeError(e, c.requestID)
+	} else {
+		answer.buf = append(answer.buf, `<?xml version="1.0"?><`+name+`Response xmlns="`+xmlNamespace+`">`...)
+		if a, ok := a.(answerer); ok {
+			answer.open(name + "Result")
+			a.answer(&answer)
+			answer.close(name + "Result")
+		}
+		answer.open("ResponseMetadata")
+		answer.text("RequestId", c.requestID)
+		answer.close("ResponseMetadata")
+		answer.close(name + "Response")
+	}
+	c.bufs.answer = answer.buf
+	c.send(w, status)
+}
+
+func (c *call) decodeQuery() (name string, a action, err error) {
+	form, err := c.form()
+	if err != nil {
+		return "", nil, err
+	}
+	name = form.get("Action")
+	if name == "" {
+		return "", nil, spec.Errorf("MissingAction", "The request must contain the parameter Action.")
+	}
+	newAction := actions[name]
+	if newAction == nil {
+		return "", nil, spec.Errorf(codeInvalidAction, "The action %.80s is not valid for this endpoint.", name)
+	}
+	body, err := form.document()
+	if err != nil {
+		return "", nil, err
+	}
+	a = newAction()
+	return name, a, decode(a, body)
+}
+
+// Actions returns the names of the actions that the server has, sorted.
+func Actions() []string {
+	var names []string
+	for name := range actions {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,122 @@
+package sqsserver
+
+import (
+	"errors"
+	"time"
+
+	"omnibus/bus/engine"
+	"omnibus/bus/spec"
+)
+
+// ChangeMessageVisibility and ChangeMessageVisibilityBatch.
+//
+// Supported: timeouts of 0 to 12 hours from now, as long as the message is
+// hidden for no more than 12 hours since its receive in all.
+//
+// Not as on AWS: a receipt handle whose timeout is over is answered with
+// MessageNotInflight, as the documentation says; AWS itself has been seen to
+// hide the message again.
+
+type changeMessageVisibility struct {
+	queueURL string
+	entry    visibilityEntry
+}
+
+type visibilityEntry struct {
+	id, receipt string
+	timeout     *int
+}
+
+func (e visibilityEntry) entryID() string { return e.id }
+
+func (e *visibilityEntry) member(name []byte, r *jsonReader) {
+	switch string(name) {
+	case "Id":
+		e.id = r.text()
+	case "ReceiptHandle":
+		e.receipt = r.text()
+	case "VisibilityTimeout":
+		e.timeout = r.number()
+	default:
+		r.skip()
+	}
+}
+
+func (e *visibilityEntry) change(q *engine.Queue) error {
+	if e.receipt == "" {
+		return missing("ReceiptHandle")
+	}
+	if e.timeout == nil {
+		return missing("VisibilityTimeout")
+	}
+	d := time.Duration(*e.timeout) * time.Second
+	if spec.CheckVisibility(d) != nil {
+		return invalidParameter(*e.timeout, "VisibilityTimeout", "VisibilityTimeout must be an integer between 0 and 43200.")
+	}
+	err := q.ChangeVisibility(e.receipt, d)
+	if errors.Is(err, spec.InvalidParameterValue) {
+		if _, held := q.VisibleAt(e.receipt); held {
+			return invalidParameter(*e.timeout, "VisibilityTimeout", "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].")
+		}
+	}
+	return receiptError(err, e.receipt, "Message does not exist or is not available for visibility timeout change.")
+}
+
+func (a *changeMessageVisibility) member(name []byte, r *jsonReader) {
+	if string(name) == "QueueUrl" {
+		a.queueURL = r.text()
+		return
+	}
+	a.entry.member(name, r)
+}
+
+func (a *changeMessageVisibility) run(c *call) error {
+	q, err := c.queue(a.queueURL)
+	if err != nil {
+		return err
+	}
+	return a.entry.change(q)
+}
+
+type changeMessageVisibilityBatch struct {
+	queueURL string
+	entries  []visibilityEntry
+	failures failures
+}
+
+func (a *changeMessageVisibilityBatch) member(name []byte, r *jsonReader) {
+	switch string(name) {
+	case "QueueUrl":
+		a.queueURL = r.text()
+	case "Entries":
+		a.entries = nil
+		r.array(func() {
+			var e visibilityEntry
+			r.object(func(name []byte) { e.member(name, r) })
+			a.entries = append(a.entries, e)
+		})
+	default:
+		r.skip()
+	}
+}
+
+func (a *changeMessageVisibilityBatch) run(c *call) error {
+	q, err := c.queue(a.queueURL)
+	if err != nil {
+		return err
+	}
+	if err := checkBatch(a.entries, "ChangeMessageVisibilityBatchRequestEntry"); err != nil {
+		return err
+	}
+	for i := range a.entries {
+		if err := a.entries[i].change(q); err != nil {
+			a.failures.add(c, a.entries[i].id, err)
+		}
+	}
+	return nil
+}
+
+func (a *changeMessageVisibilityBatch) answer(w writer) {
+	writeIDs(w, "ChangeMessageVisibilityBatchResultEntry", a.entries, &a.failures)
+	a.failures.write(w)
+}
