@@ -1,0 +1,139 @@
+package sqsbus
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
+	gcaws "gocloud.dev/aws"
+)
+
+// What a loopback endpoint gets where nothing is configured. It checks neither.
+const (
+	localRegion = "us-east-1"
+	localKey    = "local"
+)
+
+// configure returns the configuration for an address, and what closes its idle
+// connections.
+func (b *Backend) configure(ctx context.Context, a *address) (aws.Config, func(), error) {
+	cfg, err := b.load(ctx, a)
+	if err != nil {
+		return cfg, nil, err
+	}
+	if a.region != "" {
+		cfg.Region = a.region
+	}
+	if e, err := url.Parse(a.endpoint); err == nil && isLoopback(e.Hostname()) {
+		if cfg.Region == "" {
+			cfg.Region = localRegion
+		}
+		if cfg.Credentials == nil || aws.IsCredentialsProvider(cfg.Credentials, (*ec2rolecreds.Provider)(nil)) {
+			cfg.Credentials = credentials.NewStaticCredentialsProvider(localKey, localKey, "")
+		}
+	}
+	if cfg.Region == "" {
+		return cfg, nil, invalid("no region is known; give the parameter region, or set AWS_REGION")
+	}
+	if a.endpoint != "" {
+		cfg.BaseEndpoint = aws.String(a.endpoint)
+	}
+	cfg.Logger = logging.LoggerFunc(func(level logging.Classification, format string, args ...any) {
+		if level == logging.Warn {
+			b.options.Logger.Warn("sqsbus: " + fmt.Sprintf(format, args...))
+		}
+	})
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // patience retries
+	if b.options.HTTPClient != nil {
+		cfg.HTTPClient = b.options.HTTPClient
+		return cfg, func() {}, nil
+	}
+	client := awshttp.NewBuildableClient().Freeze()
+	cfg.HTTPClient = client
+	return cfg, closeIdle(client), nil
+}
+
+// load returns the configuration that the program was given or the SDK's own
+// chain finds, with the URL's parameters.
+func (b *Backend) load(ctx context.Context, a *address) (aws.Config, error) {
+	given := b.options.Config
+	if given == nil {
+		cfg, err := gcaws.V2ConfigFromURLParams(ctx, a.config)
+		if err != nil {
+			return cfg, invalid("%v", err)
+		}
+		return cfg, nil
+	}
+	for name := range a.config {
+		if name != "region" && name != "hostname_immutable" {
+			return aws.Config{}, invalid("parameter %s does not apply: this backend was given a configuration", name)
+		}
+	}
+	return given.Copy(), nil
+}
+
+// closeIdle returns what closes a client's idle connections.
+func closeIdle(client aws.HTTPClient) func() {
+	c, ok := client.(interface{ CloseIdleConnections() })
+	if !ok {
+		return func() {}
+	}
+	return c.CloseIdleConnections
+}
+
+// stack adds the middlewares of every request: [metering] counts each try that
+// [patience] makes, and [zeros] writes what the SDK leaves out.
+func (b *Backend) stack(queue string) func(*middleware.Stack) error {
+	patient := &patience{log: b.options.Logger}
+	counted := &metering{meter: b.options.Meter, queue: queue}
+	return func(s *middleware.Stack) error {
+		return firstError(
+			s.Initialize.Add(patient, middleware.Before),
+			s.Initialize.Add(counted, middleware.After),
+			s.Build.Add(zeros{}, middleware.Before),
+		)
+	}
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return fmt.Errorf("sqsbus: %w", err)
+		}
+	}
+	return nil
+}
+
+// newSQS returns the client that makes a queue's requests. It does not check sums
+// by itself: see checkSum.
+func (b *Backend) newSQS(cfg aws.Config, queue string) *sqs.Client {
+	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
+		o.DisableMessageChecksumValidation = true
+		o.APIOptions = append(o.APIOptions, b.stack(queue))
+	})
+}
+
+// newFront returns the client that the stock driver gets: as the other, with
+// [front] before it.
+func (b *Backend) newFront(cfg aws.Config, queue string, f *front) *sqs.Client {
+	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
+		o.APIOptions = append(o.APIOptions, b.stack(queue), func(s *middleware.Stack) error {
+			return s.Initialize.Add(f, middleware.Before)
+		})
+	})
+}
+
+// newSNS returns the client that makes a topic's requests.
+func (b *Backend) newSNS(cfg aws.Config, topic string) *sns.Client {
+	return sns.NewFromConfig(cfg, func(o *sns.Options) {
+		o.APIOptions = append(o.APIOptions, b.stack(topic))
+	})
+}

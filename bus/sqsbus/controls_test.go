@@ -1,0 +1,307 @@
+package sqsbus
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gocloud.dev/gcerrors"
+
+	"omnibus/bus"
+	"omnibus/bus/spec"
+)
+
+func TestWhatCreatePrintsIsWhatOpens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint() // which calls its host sqs.internal
+		var mux bus.Mux
+		e.backend().Register(&mux)
+		for in, want := range map[string]string{
+			"http://127.0.0.1:9324/000000000000/a":                                                     "http://127.0.0.1:9324/000000000000/a",
+			"http://127.0.0.1:9324/other/b?visibility=5s&region=eu-west-1":                             "http://127.0.0.1:9324/000000000000/b?region=eu-west-1",
+			"awssqs://127.0.0.1:9324/000000000000/c":                                                   "http://127.0.0.1:9324/000000000000/c",
+			"awssqs://sqs.eu-west-1.amazonaws.com/1/d?endpoint=http://localhost:9324&region=eu-west-1": "http://localhost:9324/000000000000/d?region=eu-west-1",
+		} {
+			got, err := mux.Create(t.Context(), in, bus.QueueSettings{})
+			if err != nil || got != want {
+				t.Errorf("creating %s gives %s, %v; want %s", in, got, err, want)
+				continue
+			}
+			q, err := mux.Open(t.Context(), got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			send(t, q, "m")
+			shutDown(t, q)
+		}
+		urls, err := mux.List(t.Context(), testOrigin, "")
+		slices.Sort(urls)
+		want := []string{testOrigin + "/000000000000/a", testOrigin + "/000000000000/b", testOrigin + "/000000000000/c", testOrigin + "/000000000000/d"}
+		if err != nil || !slices.Equal(urls, want) {
+			t.Errorf("the list is %q, %v; want %q", urls, err, want)
+		}
+	})
+}
+
+func TestAURLOfAWSIsPrintedAsAWSDoes(t *testing.T) {
+	a, err := parse(mustParse(t, "awssqs://sqs.eu-west-1.amazonaws.com/1/d?region=eu-west-1&profile=p"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const queue = "https://sqs.eu-west-1.amazonaws.com/123456789012/d"
+	if got, err := a.reachable(queue); got != queue+"?profile=p" || err != nil {
+		t.Errorf("%s, %v", got, err)
+	}
+	if got, err := a.reachable("d"); err == nil {
+		t.Errorf("an answer that is no URL gives %s", got)
+	}
+}
+
+func TestFractionsOfASecondAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "")
+		defer shutDown(t, q)
+		d := 1500 * time.Millisecond
+		check(t, "set attributes", q.SetAttributes(t.Context(), bus.QueueSettings{Delay: &d}), gcerrors.InvalidArgument)
+		check(t, "set receive visibility", q.SetReceiveVisibility(d), gcerrors.InvalidArgument)
+		send(t, q, "m")
+		m := receive(t, q, time.Second)
+		check(t, "change visibility", q.ChangeVisibility(t.Context(), m, d), gcerrors.InvalidArgument)
+		m.Ack()
+	})
+}
+
+// task makes the endpoint's move task do as the test says: it is asked for the
+// status, and told when it was cancelled.
+func (e *endpoint) task(status func() string, cancelled *bool) {
+	e.move = func(action string) any {
+		switch action {
+		case "StartMessageMoveTask":
+			return object{"TaskHandle": "task"}
+		case "CancelMessageMoveTask":
+			*cancelled = true
+			return object{"ApproximateNumberOfMessagesMoved": 5}
+		}
+		return object{"Results": []object{{"Status": status(), "ApproximateNumberOfMessagesMoved": 5, "FailureReason": "as the test says"}}}
+	}
+}
+
+// dead opens the queue donors, made the dead-letter queue of another.
+func (e *endpoint) dead(t *testing.T) *bus.Queue {
+	e.create(t, "donors", spec.QueueSettings{})
+	e.create(t, "source", spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "donors", MaxReceives: 1}})
+	return e.open(t, "")
+}
+
+func TestARedriveWaitsForItsTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		q := e.dead(t)
+		defer shutDown(t, q)
+		start := time.Now()
+		var cancelled bool
+		e.task(func() string {
+			if time.Since(start) < time.Minute {
+				return "RUNNING"
+			}
+			return "COMPLETED"
+		}, &cancelled)
+		n, err := q.Redrive(t.Context(), "", 0)
+		if took := time.Since(start); n != 5 || err != nil || cancelled || took < time.Minute || took > 70*time.Second {
+			t.Errorf("a redrive gives %d, %v after %v", n, err, took)
+		}
+		if n := e.count("ListMessageMoveTasks"); n > 25 {
+			t.Errorf("%d looks at a task of a minute", n)
+		}
+	})
+}
+
+func TestARedriveWhoseContextEndsCancelsItsTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		q := e.dead(t)
+		defer shutDown(t, q)
+		var cancelled bool
+		e.task(func() string {
+			if cancelled {
+				return "CANCELLED"
+			}
+			return "RUNNING"
+		}, &cancelled)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		n, err := q.Redrive(ctx, "", 0)
+		if n != 5 || !errors.Is(err, context.DeadlineExceeded) || !cancelled {
+			t.Errorf("a redrive whose context ends gives %d, %v; cancelled: %t", n, err, cancelled)
+		}
+	})
+}
+
+func TestARedriveWhoseTaskFailsSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		q := e.dead(t)
+		defer shutDown(t, q)
+		var cancelled bool
+		e.task(func() string { return "FAILED" }, &cancelled)
+		if n, err := q.Redrive(t.Context(), "", 0); n != 5 || err == nil {
+			t.Errorf("a redrive whose task fails gives %d, %v", n, err)
+		}
+	})
+}
+
+func TestANumberOfDeadLettersMovesExactly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		q := e.dead(t)
+		defer shutDown(t, q)
+		source, _ := e.engine.Queue("source")
+		for range 15 {
+			if _, err := e.send(source, &foreign); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.engineSend(t, wireMessage{MessageBody: "from nowhere"})
+		r := &request{MaxNumberOfMessages: 10, VisibilityTimeout: new(0)}
+		for range 4 {
+			e.receive(t.Context(), source, r)
+		}
+		e.counts(t, 16, 0, 0)
+		n, err := q.Redrive(t.Context(), "", 12)
+		if n != 12 || err != nil {
+			t.Fatalf("a redrive of 12 gives %d, %v", n, err)
+		}
+		e.counts(t, 4, 0, 0)
+		if a, _ := source.Attributes(); a.Visible != 12 {
+			t.Errorf("12 messages were moved, of which %d came", a.Visible)
+		}
+	})
+}
+
+func TestTagsAndDeadLetterSources(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		q := e.dead(t)
+		defer shutDown(t, q)
+		b := e.backend()
+		if err := b.SetTags(t.Context(), testQueue, map[string]string{"team": "fundraising", "stage": "test"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.RemoveTags(t.Context(), testQueue, "stage"); err != nil {
+			t.Fatal(err)
+		}
+		if tags, err := b.Tags(t.Context(), testQueue); err != nil || len(tags) != 1 || tags["team"] != "fundraising" {
+			t.Errorf("the tags are %v, %v", tags, err)
+		}
+		sources, err := b.DeadLetterSources(t.Context(), testQueue)
+		if err != nil || len(sources) != 1 || sources[0] != testOrigin+"/000000000000/source" {
+			t.Errorf("the sources are %q, %v", sources, err)
+		}
+		_, err = b.Tags(t.Context(), testOrigin+"/000000000000/nowhere")
+		if !errors.Is(err, spec.QueueDoesNotExist) {
+			t.Errorf("tags of a queue that does not exist: %v", err)
+		}
+	})
+}
+
+func TestAControlIsTriedFiveTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "")
+		defer shutDown(t, q)
+		e.fault = func(*call) *fault { return &fault{drop: true} }
+		start := time.Now()
+		if _, err := q.Attributes(t.Context()); err == nil {
+			t.Error("a control that is never answered succeeds")
+		}
+		if n := e.count("GetQueueAttributes"); n != controlTries || time.Since(start) > 5*time.Second {
+			t.Errorf("%d tries in %v; want %d", n, time.Since(start), controlTries)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		start = time.Now()
+		_, err := q.Attributes(ctx)
+		check(t, "a control whose context ends", err, gcerrors.DeadlineExceeded)
+		if took := time.Since(start); took != 50*time.Millisecond {
+			t.Errorf("a control whose context ends took %v", took)
+		}
+	})
+}
+
+func TestAttributesThatMayNotBeReadDoNotEndTheSubscription(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "")
+		defer shutDown(t, q)
+		e.fault = func(c *call) *fault {
+			if c.action == "GetQueueAttributes" {
+				return &fault{status: 400, code: "AccessDeniedException"}
+			}
+			return nil
+		}
+		send(t, q, numbered(40)...)
+		for range 40 {
+			m := receive(t, q, time.Second)
+			if bus.Details(m).VisibleAt.IsZero() {
+				t.Error("a lease whose end is not known is taken to be lost")
+			}
+			m.Ack()
+		}
+		if n := e.count("GetQueueAttributes"); n != 1 {
+			t.Errorf("%d tries to read the attributes", n)
+		}
+	})
+}
+
+func TestMeterCountsByQueueAndAction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		b := e.backend()
+		var mux bus.Mux
+		b.Register(&mux)
+		q, err := mux.Open(t.Context(), testQueue+"?visibility=1h")
+		if err != nil {
+			t.Fatal(err)
+		}
+		big := make([]byte, 3*chunk/2)
+		for i := range big {
+			big[i] = 'x'
+		}
+		send(t, q, string(big), "small")
+		times := 1
+		e.fault = func(*call) *fault {
+			if times--; times >= 0 {
+				return &fault{status: 503, code: "ServiceUnavailable"}
+			}
+			return nil
+		}
+		receive(t, q, time.Minute).Ack()
+		shutDown(t, q)
+		got := map[string]Count{}
+		for _, c := range b.Meter().Counts() {
+			if c.Queue != testQueue {
+				t.Errorf("counted for %s", c.Queue)
+			}
+			got[c.Action] = c
+		}
+		size := int64(len(big))
+		for action, want := range map[string]Count{
+			"SendMessageBatch":   {Requests: 2, Messages: 2, Bytes: size + 5, Chunks: 3},
+			"ReceiveMessage":     {Requests: 2, Failed: 1, Messages: 1, Bytes: size, Chunks: 3},
+			"DeleteMessageBatch": {Requests: 1, Messages: 1, Chunks: 1},
+		} {
+			want.Queue, want.Action = testQueue, action
+			if got[action] != want {
+				t.Errorf("counted %+v; want %+v", got[action], want)
+			}
+		}
+	})
+}

@@ -1,0 +1,147 @@
+// Package sqsbus is the backend for Amazon SQS, and for endpoints that speak its
+// protocol: the Go CDK's own driver, gocloud.dev/pubsub/awssnssqs, on a client of
+// ours, with every control of package bus. The driver is neither copied nor
+// changed; what it lacks is mended in the client, by middlewares of which each has
+// one promise.
+//
+// # URLs
+//
+// Importing the package registers its schemes on [omnibus/bus.DefaultMux]; a
+// [Backend] of your own is registered with [Backend.Register].
+//
+//	awssqs://sqs.us-east-1.amazonaws.com/123456789012/donors?region=us-east-1
+//	https://sqs.us-east-1.amazonaws.com/123456789012/donors
+//	http://127.0.0.1:9324/000000000000/donors
+//	awssns:///arn:aws:sns:us-east-1:123456789012:donations
+//
+// The first is the Go CDK's form; the next two are queue URLs as AWS and a local
+// endpoint print them, and as creating a queue returns them; the last is an SNS
+// topic, to send to. Requests to http and https URLs go to the URL's own scheme
+// and host. Those to awssqs URLs go where the SDK sends them for a host of AWS,
+// else to the URL's host, by http if it is this machine. The region is that of the
+// host, of the ARN, of the parameter or of the SDK's configuration.
+//
+// Where this machine is the endpoint and nothing is configured, a fixed region
+// and fixed credentials are used, which a local endpoint does not check. Anywhere
+// else the SDK's chain decides: environment, files, container, instance.
+//
+// These parameters are ours. Durations are written as in Go and in whole seconds.
+// A parameter that is unknown or out of range is an error.
+//
+//	visibility    visibility timeout of what is received: 0s to 12h, default the queue's own
+//	wait          how long one ReceiveMessage waits: 0s to 20s, default 20s
+//	nackdelay     when a message given back is visible again: 0s to 12h, default 0s
+//	endpoint      where requests go, such as http://127.0.0.1:9324
+//
+// These are the Go CDK's:
+//
+//	waittime      the same as wait
+//	raw           true, the default: bodies are as they were sent
+//	snstopicarn   the topic that feeds the queue: bodies are SNS's envelopes and are opened
+//	nacklazy      true: a message given back waits for its visibility timeout; default false
+//	region, profile, role, anonymous, dualstack, fips, hostname_immutable,
+//	request_checksum_calculation, response_checksum_validation
+//	              see https://pkg.go.dev/gocloud.dev/aws#V2ConfigFromURLParams
+//
+// Its rate_limiter_capacity is refused: how often is retried is the promise below.
+//
+// # Delivery
+//
+// At least once. A standard queue's messages come in no order; a FIFO queue's come
+// in order within their group, also after a nack.
+//
+// A Send returns when SQS has the message. Its context ends the wait and not the
+// sending: a Send that timed out may still be sent. Sends, deletes and changes of
+// visibility that come within two milliseconds go in one request, up to ten; who
+// is alone is not held up. Each has its own outcome.
+//
+// A request is tried again for as long as AWS has faults of its own, throttles, or
+// cannot be reached, until the context of the call ends; retries are logged. What
+// no retry can help is returned at once, and ends the Subscription: access that is
+// denied, a queue that does not exist, a request that is invalid. Controls are
+// tried five times.
+//
+// A ReceiveMessage asks for one message until the consumer has shown its pace, and
+// for up to ten if it takes them within a second, and within a quarter of the
+// visibility timeout. What is not handed out yet waits here, its visibility
+// timeout begun anew whenever half of it is over, and goes back to the queue when
+// the Queue is released or shut down. A message handed out is the consumer's: its
+// visibility timeout is extended by [omnibus/bus.Queue.ChangeVisibility] only.
+// FIFO queues give one message at a time.
+//
+// When a lease ends is reckoned from when the message arrived. Where no visibility
+// is given, that takes one GetQueueAttributes before the first receive; if it is
+// not permitted, leases are taken to last for 12 hours and nothing is fetched
+// ahead. A timeout that another program changes on the queue afterwards is noticed
+// when this Queue reads or sets attributes.
+//
+// A message whose MD5 is not that of its body is left in the queue, and logged.
+//
+// # What goes wrong with the driver as it comes
+//
+// Each line is a trap of the Go CDK 0.47 on SQS: what happens there, and what
+// happens here. The tests show both.
+//
+//  1. One error after three tries, or one failed entry of a delete, ends the
+//     Subscription for ever. Here it ends on what no retry can help; failed entries
+//     are tried again, or counted and cleared.
+//  2. A message waits, at worst for a whole long poll, while receivers are idle.
+//     Here one fetch at a time serves them all.
+//  3. A goroutine is left when nobody calls Receive again. Here
+//     [omnibus/bus.Queue.Shutdown] leaves none; the Subscription's own Shutdown
+//     alone still may.
+//  4. MaxBatchByteSize makes Shutdown hang. Here it is not set; sizes are checked.
+//  5. MinBatchSize makes receives spin and holds acknowledgements back. Here it is
+//     not set; entries are joined in the client.
+//  6. Up to 1,000 messages wait in memory until their leases are lost. Here at most
+//     nine wait, and keep theirs.
+//  7. Some 240 requests a minute when idle. Here three.
+//  8. A nap of 250 ms after every empty answer. Here the driver sees no empty
+//     answer.
+//  9. Sends and deletes hardly share requests: 1.1 to 2.5 requests a message. Here
+//     0.31 to 0.33.
+//  10. One bad message fails ten senders, and AfterSend may get another's id. Here
+//     each is checked, sent and answered by itself.
+//  11. The caller's context does not reach the SDK. That cannot be helped: see
+//     Delivery. A deduplication id, or an id of the application's own, tells a
+//     message sent twice.
+//  12. Ack tells nobody that it came too late, and panics when called twice. Here
+//     late ones are counted ([omnibus/bus.Queue.LateAcks]); calling it once is left
+//     to the program.
+//  13. Nack takes a second. Here it takes nackdelay.
+//  14. Attributes lose their types, Binary ones their values, and a percent sign is
+//     decoded that nobody encoded. Here [omnibus/bus.Details] has them as they were
+//     sent; the portable metadata stay as the driver makes them.
+//  15. A body that looks like SNS's sets metadata. Here bodies are raw unless
+//     snstopicarn names the topic.
+//  16. Queue URLs are forced to https. Here they are as they are.
+//  17. Most errors have the code Unknown. Here they have theirs.
+//  18. No visibility timeout of a receiver's own, and no extension. Here both.
+//
+// # As
+//
+//   - Topic, Subscription: **sqs.Client; **sns.Client for a topic of SNS. It answers
+//     SendMessageBatch, ReceiveMessage, DeleteMessageBatch and
+//     ChangeMessageVisibilityBatch on this queue as described here, nackdelay
+//     included, whatever queue a call names; other actions go to AWS.
+//   - Message: *types.Message of service/sqs
+//   - Message.BeforeSend: **types.SendMessageBatchRequestEntry of service/sqs or
+//     **types.PublishBatchRequestEntry of service/sns
+//   - Message.AfterSend: *types.SendMessageBatchResultEntry and
+//     *types.PublishBatchResultEntry
+//   - Error: *smithy.APIError; the first in the chain has a code that the driver
+//     knows, the one that AWS sent follows it, and errors.Is finds its spec.Code
+//
+// # Deviations
+//
+//   - Peek is not offered: SQS shows no message without receiving it.
+//   - The counts of AWS are approximate, and the age of the oldest message is not
+//     among the attributes.
+//   - A dead-letter queue must exist before a queue that names it is created.
+//   - Redrive of a number of messages moves them one by one, since SQS's tasks know
+//     no number; a failure in between leaves a message in both queues.
+//   - A lease that has been lost is not asked for: changing its visibility fails
+//     with MessageNotInflight, and giving it back does nothing, without a request.
+//   - Every OverLimit on a receive, 120,000 messages in flight, is waited out.
+//   - A topic of SNS takes 256 KiB a message, and has no delay.
+package sqsbus

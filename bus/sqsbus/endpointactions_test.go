@@ -1,0 +1,286 @@
+package sqsbus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"omnibus/bus/engine"
+	"omnibus/bus/spec"
+)
+
+// request has the members of all requests.
+type request struct {
+	wireMessage
+	QueueUrl, QueueName, QueueNamePrefix  string
+	SourceArn, DestinationArn             string
+	ReceiptHandle                         string
+	MaxNumberOfMessages                   int
+	VisibilityTimeout, WaitTimeSeconds    *int
+	Attributes, Tags                      map[string]string
+	TagKeys                               []string
+	Entries                               []wireEntry
+	ReceiveRequestAttemptId               string
+	MessageAttributeNames, AttributeNames []string
+}
+
+type wireMessage struct {
+	MessageBody                            string
+	DelaySeconds                           *int
+	MessageAttributes                      map[string]wireAttribute
+	MessageGroupId, MessageDeduplicationId string
+}
+
+type wireEntry struct {
+	wireMessage
+	Id, ReceiptHandle string
+	VisibilityTimeout int
+}
+
+type wireAttribute struct {
+	DataType    string
+	StringValue string `json:",omitempty"`
+	BinaryValue []byte `json:",omitempty"`
+}
+
+type object = map[string]any
+
+// serve answers a call from the engine.
+func (e *endpoint) serve(ctx context.Context, c *call) (any, error) {
+	switch c.action {
+	case "CreateQueue", "GetQueueUrl", "ListQueues", "ListMessageMoveTasks", "StartMessageMoveTask", "CancelMessageMoveTask":
+		return e.serveAccount(c)
+	}
+	q, err := e.queue(c.in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	switch c.action {
+	case "SendMessage":
+		return e.send(q, &c.in.wireMessage)
+	case "ReceiveMessage":
+		return e.receive(ctx, q, &c.in)
+	case "DeleteMessage":
+		_, err := q.Delete(c.in.ReceiptHandle)
+		return object{}, err
+	case "ChangeMessageVisibility":
+		return object{}, q.ChangeVisibility(c.in.ReceiptHandle, time.Duration(*c.in.VisibilityTimeout)*time.Second)
+	case "SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch":
+		return e.batch(c, q)
+	case "GetQueueAttributes":
+		return attributesOf(q)
+	case "SetQueueAttributes":
+		return object{}, q.SetAttributes(settingsOf(c.in.Attributes))
+	case "PurgeQueue":
+		return object{}, q.Purge()
+	case "DeleteQueue":
+		return object{}, e.engine.Delete(q.Name())
+	case "ListDeadLetterSourceQueues":
+		urls := []string{}
+		for _, name := range e.engine.DeadLetterSources(q.Name()) {
+			urls = append(urls, queueURL(name))
+		}
+		return object{"queueUrls": urls}, nil
+	}
+	return e.serveTags(c)
+}
+
+func (e *endpoint) serveTags(c *call) (any, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch c.action {
+	case "TagQueue":
+		e.tags = c.in.Tags
+		return object{}, nil
+	case "UntagQueue":
+		for _, key := range c.in.TagKeys {
+			delete(e.tags, key)
+		}
+		return object{}, nil
+	case "ListQueueTags":
+		return object{"Tags": e.tags}, nil
+	}
+	return nil, spec.Errorf("InvalidAction", "no action %s here", c.action)
+}
+
+func (e *endpoint) serveAccount(c *call) (any, error) {
+	switch c.action {
+	case "CreateQueue":
+		_, err := e.engine.Create(c.in.QueueName, settingsOf(c.in.Attributes))
+		return object{"QueueUrl": queueURL(c.in.QueueName)}, err
+	case "GetQueueUrl":
+		_, err := e.engine.Queue(c.in.QueueName)
+		return object{"QueueUrl": queueURL(c.in.QueueName)}, err
+	case "ListQueues":
+		urls := []string{}
+		for _, name := range e.engine.List(c.in.QueueNamePrefix) {
+			urls = append(urls, queueURL(name))
+		}
+		return object{"QueueUrls": urls}, nil
+	}
+	if e.move != nil {
+		return e.move(c.action), nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch c.action {
+	case "StartMessageMoveTask":
+		q, err := e.queue(c.in.SourceArn)
+		if err != nil {
+			return nil, err
+		}
+		moved, err := q.Redrive(arnName(c.in.DestinationArn), 1_000_000)
+		e.moved = int64(moved)
+		return object{"TaskHandle": "task"}, err
+	case "CancelMessageMoveTask":
+		return object{"ApproximateNumberOfMessagesMoved": e.moved}, nil
+	}
+	return object{"Results": []object{{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": e.moved}}}, nil
+}
+
+func (e *endpoint) send(q *engine.Queue, m *wireMessage) (object, error) {
+	in := engine.Message{Body: m.MessageBody, Group: m.MessageGroupId, Deduplication: m.MessageDeduplicationId}
+	for name, a := range m.MessageAttributes {
+		in.Attributes = append(in.Attributes, spec.NamedAttribute{Name: name, Attribute: spec.Attribute(a)})
+	}
+	if m.DelaySeconds != nil {
+		in.Delay = new(time.Duration(*m.DelaySeconds) * time.Second)
+	}
+	sent, err := q.Send(in)
+	return object{"MessageId": sent.ID, "MD5OfMessageBody": sum(m.MessageBody), "SequenceNumber": sent.SequenceNumber}, err
+}
+
+func (e *endpoint) receive(ctx context.Context, q *engine.Queue, in *request) (any, error) {
+	r := engine.ReceiveRequest{Max: in.MaxNumberOfMessages}
+	if in.VisibilityTimeout != nil {
+		r.Visibility = new(time.Duration(*in.VisibilityTimeout) * time.Second)
+	}
+	if in.WaitTimeSeconds != nil {
+		r.Wait = new(time.Duration(*in.WaitTimeSeconds) * time.Second)
+	}
+	ds, err := q.Receive(ctx, r)
+	ms := []object{}
+	for _, d := range ds {
+		system := map[string]string{
+			"SentTimestamp":                    millis(d.Sent),
+			"ApproximateFirstReceiveTimestamp": millis(d.FirstReceived),
+			"ApproximateReceiveCount":          strconv.Itoa(d.ReceiveCount),
+		}
+		for name, value := range map[string]string{
+			"MessageGroupId": d.Group, "MessageDeduplicationId": d.Deduplication, "SequenceNumber": d.SequenceNumber,
+		} {
+			if value != "" {
+				system[name] = value
+			}
+		}
+		if d.DeadLetterSource != "" {
+			system["DeadLetterQueueSourceArn"] = queueARN(d.DeadLetterSource)
+		}
+		attrs := map[string]wireAttribute{}
+		for _, a := range d.Attributes {
+			attrs[a.Name] = wireAttribute(a.Attribute)
+		}
+		body := d.Body
+		if e.damage != nil && e.damage() {
+			body += "?"
+		}
+		ms = append(ms, object{
+			"MessageId": d.ID, "ReceiptHandle": d.ReceiptHandle, "Body": body, "MD5OfBody": sum(d.Body),
+			"Attributes": system, "MessageAttributes": attrs,
+		})
+	}
+	return object{"Messages": ms}, err
+}
+
+// batch serves the entries of a batch one by one.
+func (e *endpoint) batch(c *call, q *engine.Queue) (any, error) {
+	successful, failed := []object{}, []object{}
+	for _, in := range c.in.Entries {
+		out := object{}
+		var err error
+		if e.entry != nil {
+			if code := e.entry(c, in.MessageBody+in.ReceiptHandle); code != "" {
+				err = &spec.Error{Code: spec.Code(code), Message: "as the test says"}
+			}
+		}
+		switch {
+		case err != nil:
+		case c.action == "SendMessageBatch":
+			out, err = e.send(q, &in.wireMessage)
+		case c.action == "DeleteMessageBatch":
+			_, err = q.Delete(in.ReceiptHandle)
+		default:
+			err = q.ChangeVisibility(in.ReceiptHandle, time.Duration(in.VisibilityTimeout)*time.Second)
+		}
+		var refused *spec.Error
+		if errors.As(err, &refused) {
+			failed = append(failed, object{"Id": in.Id, "Code": refused.Code, "Message": refused.Message, "SenderFault": refused.Code != "InternalError"})
+			continue
+		}
+		out["Id"] = in.Id
+		successful = append([]object{out}, successful...) // in another order, as SQS may
+	}
+	return object{"Successful": successful, "Failed": failed}, nil
+}
+
+func attributesOf(q *engine.Queue) (any, error) {
+	a, err := q.Attributes()
+	if err != nil {
+		return nil, err
+	}
+	whole := func(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
+	attrs := map[string]string{
+		"QueueArn":                              queueARN(q.Name()),
+		"DelaySeconds":                          whole(a.Delay),
+		"VisibilityTimeout":                     whole(a.Visibility),
+		"MessageRetentionPeriod":                whole(a.Retention),
+		"ReceiveMessageWaitTimeSeconds":         whole(a.Wait),
+		"MaximumMessageSize":                    strconv.Itoa(a.MaxMessageBytes),
+		"ApproximateNumberOfMessages":           strconv.Itoa(a.Visible),
+		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(a.InFlight),
+		"ApproximateNumberOfMessagesDelayed":    strconv.Itoa(a.Delayed),
+		"CreatedTimestamp":                      strconv.FormatInt(a.Created.Unix(), 10),
+		"LastModifiedTimestamp":                 strconv.FormatInt(a.Modified.Unix(), 10),
+	}
+	if a.FIFO {
+		attrs["FifoQueue"] = "true"
+		attrs["ContentBasedDeduplication"] = strconv.FormatBool(a.ContentBasedDeduplication)
+	}
+	if a.DeadLetter != (spec.DeadLetter{}) {
+		attrs["RedrivePolicy"] = policyToWire(a.DeadLetter, queueARN(""))
+	}
+	return object{"Attributes": attrs}, nil
+}
+
+func settingsOf(attrs map[string]string) spec.QueueSettings {
+	var s spec.QueueSettings
+	for name, to := range map[string]**time.Duration{
+		"DelaySeconds": &s.Delay, "VisibilityTimeout": &s.Visibility, "MessageRetentionPeriod": &s.Retention, "ReceiveMessageWaitTimeSeconds": &s.Wait,
+	} {
+		if text, ok := attrs[name]; ok {
+			n, _ := strconv.Atoi(text)
+			*to = new(time.Duration(n) * time.Second)
+		}
+	}
+	if text, ok := attrs["MaximumMessageSize"]; ok {
+		n, _ := strconv.Atoi(text)
+		s.MaxMessageBytes = &n
+	}
+	if text, ok := attrs["FifoQueue"]; ok {
+		s.FIFO = new(text == "true")
+	}
+	if text, ok := attrs["ContentBasedDeduplication"]; ok {
+		s.ContentBasedDeduplication = new(text == "true")
+	}
+	if text, ok := attrs["RedrivePolicy"]; ok {
+		s.DeadLetter = new(spec.DeadLetter)
+		var p redrivePolicy
+		if json.Unmarshal([]byte(text), &p) == nil {
+			n, _ := p.MaxReceives.Int64()
+			*s.DeadLetter = spec.DeadLetter{Queue: arnName(p.Target), MaxReceives: int(n)}
+		}
+	}
+	return s
+}

@@ -1,0 +1,222 @@
+package sqsbus
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
+	"gocloud.dev/gcerrors"
+
+	"omnibus/bus/driver"
+	"omnibus/bus/spec"
+)
+
+// A codedError is an error of AWS, or of a check made here, with its code of the
+// Go CDK.
+//
+// The stock driver finds an error's code by the AWS code of the first
+// smithy.APIError in its chain, and knows few of those. A codedError stands in
+// front of the error that AWS sent and gives an AWS code that the driver knows to
+// mean the same; the error itself, and the [spec.Code] if it has one, follow in
+// the chain.
+type codedError struct {
+	code gcerrors.ErrorCode
+	spec spec.Code // "" if the error has none that package spec knows
+	err  error
+}
+
+// coded returns err with its code. An error that is not of AWS, nor of package
+// spec, is returned as it is.
+func coded(err error) error {
+	if err == nil || errors.As(err, new(*codedError)) {
+		return err
+	}
+	var refused *spec.Error
+	if errors.As(err, &refused) {
+		return &codedError{code: driver.ErrorCode(refused), spec: refused.Code, err: err}
+	}
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return err
+	}
+	name := codeName(api)
+	e := &codedError{code: driver.ErrorCode(name), err: err}
+	switch {
+	case e.code != gcerrors.Unknown:
+		e.spec = name
+	case commonCodes[name] != 0:
+		e.code = commonCodes[name]
+	default:
+		e.code = statusCode(err)
+	}
+	return e
+}
+
+func (e *codedError) Error() string { return e.err.Error() }
+
+func (e *codedError) Unwrap() []error {
+	if e.spec == "" {
+		return []error{e.err}
+	}
+	return []error{e.err, e.spec}
+}
+
+// Code is the error's code for package driver.
+func (e *codedError) Code() gcerrors.ErrorCode { return e.code }
+
+// ErrorCode is an AWS code that the stock driver maps to the error's code.
+func (e *codedError) ErrorCode() string {
+	if known, ok := standIns[e.code]; ok {
+		return known
+	}
+	var api smithy.APIError
+	if errors.As(e.err, &api) {
+		return api.ErrorCode()
+	}
+	return string(e.spec)
+}
+
+// ErrorMessage is the text that AWS sent.
+func (e *codedError) ErrorMessage() string {
+	var api smithy.APIError
+	if errors.As(e.err, &api) {
+		return api.ErrorMessage()
+	}
+	return e.err.Error()
+}
+
+// ErrorFault tells whether the request was at fault.
+func (e *codedError) ErrorFault() smithy.ErrorFault {
+	switch e.code {
+	case gcerrors.Internal, gcerrors.ResourceExhausted, gcerrors.Unknown:
+		return smithy.FaultUnknown
+	}
+	return smithy.FaultClient
+}
+
+// standIns are AWS codes that the stock driver maps to codes of the Go CDK. It
+// has none for AlreadyExists, which only controls return.
+var standIns = map[gcerrors.ErrorCode]string{
+	gcerrors.PermissionDenied:   (&snstypes.AuthorizationErrorException{}).ErrorCode(),
+	gcerrors.FailedPrecondition: (&sqstypes.MessageNotInflight{}).ErrorCode(),
+	gcerrors.InvalidArgument:    (&sqstypes.InvalidMessageContents{}).ErrorCode(),
+	gcerrors.Internal:           (&snstypes.InternalErrorException{}).ErrorCode(),
+	gcerrors.NotFound:           (&sqstypes.QueueDoesNotExist{}).ErrorCode(),
+	gcerrors.ResourceExhausted:  (&sqstypes.OverLimit{}).ErrorCode(),
+}
+
+// aliases are the Query protocol's names for codes that the JSON protocol spells
+// otherwise, its prefix cut.
+var aliases = map[string]spec.Code{
+	"NonExistentQueue":   spec.QueueDoesNotExist,
+	"QueueAlreadyExists": spec.QueueNameExists,
+}
+
+// queryPrefix is what the Query protocol puts before many codes.
+const queryPrefix = "AWS.SimpleQueueService."
+
+// codeName returns an error's AWS code as the JSON protocol spells it.
+func codeName(api smithy.APIError) spec.Code {
+	name := strings.TrimPrefix(api.ErrorCode(), queryPrefix)
+	if alias, ok := aliases[name]; ok {
+		return alias
+	}
+	code := spec.Code(name)
+	if code == spec.InvalidParameterValue && strings.Contains(api.ErrorMessage(), "not available for visibility timeout change") {
+		return spec.MessageNotInflight // what SQS says of a receipt handle whose message has moved on
+	}
+	return code
+}
+
+// commonCodes are codes of AWS that are not of the SQS engine: those common to
+// all services
+// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html),
+// those of KMS and those of SNS.
+var commonCodes = map[spec.Code]gcerrors.ErrorCode{
+	"AccessDenied":                        gcerrors.PermissionDenied,
+	"AccessDeniedException":               gcerrors.PermissionDenied,
+	"AuthFailure":                         gcerrors.PermissionDenied,
+	"AuthorizationError":                  gcerrors.PermissionDenied,
+	"ExpiredToken":                        gcerrors.PermissionDenied,
+	"ExpiredTokenException":               gcerrors.PermissionDenied,
+	"IncompleteSignature":                 gcerrors.PermissionDenied,
+	"IncompleteSignatureException":        gcerrors.PermissionDenied,
+	"InvalidAccessKeyId":                  gcerrors.PermissionDenied,
+	"InvalidClientTokenId":                gcerrors.PermissionDenied,
+	"InvalidSecurity":                     gcerrors.PermissionDenied,
+	"InvalidSignatureException":           gcerrors.PermissionDenied,
+	"KmsAccessDenied":                     gcerrors.PermissionDenied,
+	"KMSAccessDenied":                     gcerrors.PermissionDenied,
+	"MissingAuthenticationToken":          gcerrors.PermissionDenied,
+	"MissingAuthenticationTokenException": gcerrors.PermissionDenied,
+	"NotAuthorized":                       gcerrors.PermissionDenied,
+	"OptInRequired":                       gcerrors.PermissionDenied,
+	"RequestExpired":                      gcerrors.PermissionDenied,
+	"SignatureDoesNotMatch":               gcerrors.PermissionDenied,
+	"UnrecognizedClientException":         gcerrors.PermissionDenied,
+	"EmptyValue":                          gcerrors.InvalidArgument,
+	"InvalidAction":                       gcerrors.InvalidArgument,
+	"InvalidAddress":                      gcerrors.NotFound,
+	"InvalidIdFormat":                     gcerrors.InvalidArgument,
+	"InvalidParameter":                    gcerrors.InvalidArgument,
+	"InvalidParameterCombination":         gcerrors.InvalidArgument,
+	"MalformedQueryString":                gcerrors.InvalidArgument,
+	"ParameterValueInvalid":               gcerrors.InvalidArgument,
+	"ValidationError":                     gcerrors.InvalidArgument,
+	"ValidationException":                 gcerrors.InvalidArgument,
+	"KmsDisabled":                         gcerrors.FailedPrecondition,
+	"KmsInvalidKeyUsage":                  gcerrors.FailedPrecondition,
+	"KmsInvalidState":                     gcerrors.FailedPrecondition,
+	"KmsOptInRequired":                    gcerrors.FailedPrecondition,
+	"EndpointDisabled":                    gcerrors.FailedPrecondition,
+	"KmsNotFound":                         gcerrors.NotFound,
+	"NotFound":                            gcerrors.NotFound,
+	"ResourceNotFoundException":           gcerrors.NotFound,
+	"InternalError":                       gcerrors.Internal,
+	"InternalFailure":                     gcerrors.Internal,
+	"InternalServerError":                 gcerrors.Internal,
+	"ServiceUnavailable":                  gcerrors.Internal,
+	"RequestTimeout":                      gcerrors.Internal,
+	"KmsThrottled":                        gcerrors.ResourceExhausted,
+	"LimitExceededException":              gcerrors.ResourceExhausted,
+	"RequestLimitExceeded":                gcerrors.ResourceExhausted,
+	"RequestThrottled":                    gcerrors.ResourceExhausted,
+	"SlowDown":                            gcerrors.ResourceExhausted,
+	"Throttled":                           gcerrors.ResourceExhausted,
+	"ThrottledException":                  gcerrors.ResourceExhausted,
+	"Throttling":                          gcerrors.ResourceExhausted,
+	"ThrottlingException":                 gcerrors.ResourceExhausted,
+	"TooManyRequestsException":            gcerrors.ResourceExhausted,
+	"TotalRequestLimitExceeded":           gcerrors.ResourceExhausted,
+}
+
+// statusCode returns the code that an error's HTTP status stands for.
+func statusCode(err error) gcerrors.ErrorCode {
+	var answered interface{ HTTPStatusCode() int }
+	if !errors.As(err, &answered) {
+		return gcerrors.Unknown
+	}
+	switch status := answered.HTTPStatusCode(); {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return gcerrors.PermissionDenied
+	case status == http.StatusNotFound:
+		return gcerrors.NotFound
+	case status == http.StatusTooManyRequests:
+		return gcerrors.ResourceExhausted
+	case status >= 500:
+		return gcerrors.Internal
+	}
+	return gcerrors.Unknown
+}
+
+// errorCode returns the code of an error of a control.
+func errorCode(err error) gcerrors.ErrorCode {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return gcerrors.DeadlineExceeded
+	}
+	return driver.ErrorCode(coded(err))
+}

@@ -1,0 +1,236 @@
+package sqsbus
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gocloud.dev/gcerrors"
+
+	"omnibus/bus/spec"
+)
+
+// A joiner joins entries that come one by one, from many goroutines, into
+// requests of up to ten.
+//
+// A request goes out when there are ten entries for it, or two milliseconds after
+// the first of them came. An entry that comes while no request is under way goes
+// out at once, together with those that other goroutines were about to add: who
+// is alone is not held up.
+//
+// Each entry has its own outcome. One that fails for a fault of AWS's own is sent
+// again, with others; when a request is refused as a whole, each of its entries is
+// sent by itself, so that the one at fault fails alone.
+type joiner[E, R any] struct {
+	// send makes one request and returns the outcome of each entry. An error is of
+	// the request as a whole.
+	send func(ctx context.Context, entries []E) ([]outcome[R], error)
+	// size is an entry's part of maxBytes, which a request may have; nil means none.
+	size     func(E) int
+	maxBytes int
+
+	mu      sync.Mutex // guards all below
+	pending []*entry[E, R]
+	bytes   int         // of pending
+	due     bool        // somebody is going to flush
+	timer   *time.Timer // who does so when others may come, or nil
+	running int         // requests under way
+
+	work sync.WaitGroup // goroutines that send
+}
+
+// An outcome is what became of one entry.
+type outcome[R any] struct {
+	result R
+	err    error
+}
+
+// An entry is one that waits to be sent, or for its outcome.
+type entry[E, R any] struct {
+	value E
+	ctx   context.Context // of the one who waits
+	size  int
+	tries int
+	done  chan struct{} // closed when outcome is there
+	outcome[R]
+}
+
+// linger is how long an entry waits for others.
+const linger = 2 * time.Millisecond
+
+// do sends the entries, joined with those of others, and returns their outcomes.
+// An entry whose ctx ends has the context's error, and may still be sent. Urgent
+// entries do not wait for others.
+func (j *joiner[E, R]) do(ctx context.Context, urgent bool, values ...E) []outcome[R] {
+	entries := make([]*entry[E, R], len(values))
+	for i, v := range values {
+		entries[i] = &entry[E, R]{value: v, ctx: ctx, done: make(chan struct{})}
+		if j.size != nil {
+			entries[i].size = j.size(v)
+		}
+	}
+	j.add(urgent, entries...)
+	outcomes := make([]outcome[R], len(values))
+	for i, e := range entries {
+		select {
+		case <-e.done:
+			outcomes[i] = e.outcome
+		case <-ctx.Done():
+			outcomes[i].err = ctx.Err()
+		}
+	}
+	return outcomes
+}
+
+func (j *joiner[E, R]) add(urgent bool, entries ...*entry[E, R]) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, e := range entries {
+		if j.maxBytes > 0 && j.bytes+e.size > j.maxBytes {
+			j.flush()
+		}
+		j.pending = append(j.pending, e)
+		j.bytes += e.size
+		if len(j.pending) == spec.MaxBatchEntries {
+			j.flush()
+		}
+	}
+	if len(j.pending) == 0 || j.due && !urgent {
+		return
+	}
+	j.due = true
+	if j.running > 0 && !urgent {
+		j.timer = time.AfterFunc(linger, j.expire)
+		return
+	}
+	j.work.Go(func() {
+		runtime.Gosched()
+		j.expire()
+	})
+}
+
+// expire sends what is pending.
+func (j *joiner[E, R]) expire() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.flush()
+}
+
+// flush starts a request with what is pending. The caller holds mu.
+func (j *joiner[E, R]) flush() {
+	j.due = false
+	if j.timer != nil {
+		j.timer.Stop()
+		j.timer = nil
+	}
+	batch := j.pending
+	j.pending, j.bytes = nil, 0
+	if len(batch) > 0 {
+		j.start(batch)
+	}
+}
+
+// start starts a request. The caller holds mu.
+func (j *joiner[E, R]) start(batch []*entry[E, R]) {
+	j.running++
+	j.work.Go(func() {
+		j.run(batch)
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.running--
+	})
+}
+
+func (j *joiner[E, R]) run(batch []*entry[E, R]) {
+	ctx, cancel := joined(batch)
+	defer cancel()
+	values := make([]E, len(batch))
+	for i, e := range batch {
+		values[i] = e.value
+	}
+	outcomes, err := j.send(ctx, values)
+	err = coded(err)
+	if err != nil && len(batch) > 1 && blamesEntry(err) {
+		for _, e := range batch {
+			j.run([]*entry[E, R]{e})
+		}
+		return
+	}
+	for i, e := range batch {
+		switch {
+		case err != nil:
+			e.err = err
+		case outcomes[i].err != nil && false:
+			j.again(e)
+			continue
+		default:
+			e.outcome = outcomes[i]
+		}
+		close(e.done)
+	}
+}
+
+// again adds an entry again after a while.
+func (j *joiner[E, R]) again(e *entry[E, R]) {
+	e.tries++
+	j.work.Go(func() {
+		if sleep(e.ctx, backoff(e.tries)) {
+			j.add(false, e)
+			return
+		}
+		e.err = e.ctx.Err()
+		close(e.done)
+	})
+}
+
+// joined returns the context of a request: it ends when those of all entries have
+// ended.
+func joined[E, R any](batch []*entry[E, R]) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(batch[0].ctx))
+	var waiting atomic.Int64
+	waiting.Store(int64(len(batch)))
+	stops := make([]func() bool, len(batch))
+	for i, e := range batch {
+		stops[i] = context.AfterFunc(e.ctx, func() {
+			if waiting.Add(-1) == 0 {
+				cancel()
+			}
+		})
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+		cancel()
+	}
+}
+
+// blamesEntry reports whether a request may have been refused for one of its
+// entries.
+func blamesEntry(err error) bool {
+	var c *codedError
+	return errors.As(err, &c) && c.code == gcerrors.InvalidArgument
+}
+
+// passes reports whether an entry's failure is a fault of AWS's own.
+func passes(err error) bool {
+	var c *codedError
+	return errors.As(err, &c) && (c.code == gcerrors.Internal || c.code == gcerrors.ResourceExhausted)
+}
+
+// wait returns when all has been sent and answered, or ctx has ended.
+func (j *joiner[E, R]) wait(ctx context.Context) {
+	j.expire()
+	done := make(chan struct{})
+	go func() {
+		j.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,396 @@
+package sqsbus
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gocloud.dev/pubsub"
+	"gocloud.dev/pubsub/awssnssqs"
+
+	"omnibus/bus"
+	"omnibus/bus/spec"
+)
+
+func TestTwoConsumersOfAQueueHaveVisibilitiesOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		fast, slow := e.open(t, "?visibility=5s"), e.open(t, "?visibility=20s")
+		defer shutDown(t, fast)
+		defer shutDown(t, slow)
+		send(t, fast, "one", "two")
+		before := e.count("")
+		start := time.Now()
+		a, b := receive(t, fast, time.Second), receive(t, slow, time.Second)
+		if n := e.count("") - before; n != 2 {
+			t.Errorf("%d requests for two receives", n)
+		}
+		for _, c := range []struct {
+			m    *pubsub.Message
+			want time.Duration
+		}{{a, 5 * time.Second}, {b, 20 * time.Second}} {
+			if got := bus.Details(c.m).VisibleAt.Sub(start); got != c.want {
+				t.Errorf("a message is visible again in %v; want %v", got, c.want)
+			}
+		}
+		time.Sleep(5 * time.Second)
+		e.counts(t, 1, 1, 0)
+		time.Sleep(15 * time.Second)
+		e.counts(t, 2, 0, 0)
+		a.Ack()
+		b.Ack()
+	})
+}
+
+func TestAStockConsumerHasTheQueuesVisibilityOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.stock(drained)
+		send(t, q, "one")
+		receive(t, q, time.Second).Ack()
+		if in := e.all("ReceiveMessage")[0].in; in.VisibilityTimeout != nil {
+			t.Error("stock asks for a visibility timeout: a trap less")
+		}
+		e.stop(q)
+	})
+}
+
+func TestAVisibilityAndAWaitOfZeroAreSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{Wait: new(20 * time.Second), Delay: new(5 * time.Second)})
+		q := e.open(t, "?visibility=0s&wait=0s")
+		defer shutDown(t, q)
+		m := &pubsub.Message{Body: []byte(`"DelaySeconds":-2147483648`)}
+		bus.Delay(m, 0)
+		if err := q.Topic.Send(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		got := receive(t, q, time.Second)
+		if string(got.Body) != string(m.Body) {
+			t.Errorf("the body came as %s", got.Body)
+		}
+		got.Ack()
+		if d := e.all("SendMessageBatch")[0].in.Entries[0].DelaySeconds; d == nil || *d != 0 {
+			t.Errorf("DelaySeconds was sent as %v; want 0", d)
+		}
+		in := e.all("ReceiveMessage")[0].in
+		if in.VisibilityTimeout == nil || *in.VisibilityTimeout != 0 || in.WaitTimeSeconds == nil || *in.WaitTimeSeconds != 0 {
+			t.Errorf("VisibilityTimeout %v and WaitTimeSeconds %v were sent; want 0", in.VisibilityTimeout, in.WaitTimeSeconds)
+		}
+	})
+}
+
+// fastThenSlow receives and acknowledges 200 messages in no time, and the rest
+// with 500 ms for each. It returns how many leases had been lost at hand-out, as
+// far as the queue is concerned, of so many received slowly.
+func fastThenSlow(t *testing.T, e *endpoint, q *bus.Queue, slow int) (lost int) {
+	donors, err := e.engine.Queue("donors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 200 + slow {
+		m, err := q.Subscription.Receive(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i >= 200 {
+			if _, held := donors.VisibleAt(stockHandle(m)); !held {
+				lost++
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		m.Ack()
+	}
+	return lost
+}
+
+func stockHandle(m *pubsub.Message) string { return bus.Details(m).ReceiptHandle }
+
+func TestWhatAFastConsumerFetchedIsNotLostWhenItSlowsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.latency = 5 * time.Millisecond
+		e.create(t, "donors", spec.QueueSettings{Visibility: new(5 * time.Second)})
+		for _, body := range numbered(400) {
+			e.engineSend(t, wireMessage{MessageBody: body})
+		}
+		q := e.open(t, "")
+		if lost := fastThenSlow(t, e, q, 120); lost > 0 {
+			t.Errorf("%d of 120 messages had been lost when they were handed out", lost)
+		}
+		shutDown(t, q)
+		if n, _ := q.LateAcks(); n != 0 {
+			t.Errorf("%d late acknowledgements", n)
+		}
+
+		stock := e.stock(awssnssqs.SubscriptionOptions{WaitTime: 20 * time.Second})
+		for _, body := range numbered(2000) {
+			e.engineSend(t, wireMessage{MessageBody: body})
+		}
+		lost := fastThenSlow(t, e, stock, 120)
+		t.Logf("stock: %d of 120 had been lost", lost)
+		if lost == 0 {
+			t.Error("stock loses no lease: a trap less")
+		}
+		donors, _ := e.engine.Queue("donors")
+		if err := donors.Purge(); err != nil {
+			t.Error(err)
+		}
+		e.stop(stock)
+	})
+}
+
+// warmUp makes a consumer one that is fetched ten messages for.
+func warmUp(t *testing.T, q *bus.Queue) {
+	send(t, q, numbered(16)...)
+	for range 16 {
+		receive(t, q, time.Second).Ack()
+	}
+	if _, err := q.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMessagesThatWaitKeepTheirLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.latency = 5 * time.Millisecond
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=5s")
+		warmUp(t, q)
+		for _, body := range numbered(10) {
+			e.engineSend(t, wireMessage{MessageBody: body})
+		}
+		m := receive(t, q, time.Second)
+		e.counts(t, 0, 10, 0) // nine wait
+		before := e.count("")
+		time.Sleep(61 * time.Second)
+		e.counts(t, 1, 9, 0) // the one that was handed out has lost its lease, the nine have not
+		if n := e.count("ChangeMessageVisibilityBatch"); n > 26 {
+			t.Errorf("%d requests kept nine leases of 5s for a minute", n)
+		}
+		if n := e.count("") - before; n > 26 {
+			t.Errorf("%d requests in all", n)
+		}
+		m.Ack()
+		for range 9 {
+			m := receive(t, q, time.Second)
+			d := bus.Details(m)
+			if left := time.Until(d.VisibleAt); left < 2*time.Second || d.ReceiveCount != 1 {
+				t.Errorf("a message that waited has %v left, and was received for the time %d", left, d.ReceiveCount)
+			}
+			m.Ack()
+		}
+		shutDown(t, q)
+	})
+}
+
+func TestMessagesThatWaitAreGivenBackAtShutdown(t *testing.T) {
+	for name, shut := range map[string]func(*testing.T, *bus.Queue){
+		"released": func(t *testing.T, q *bus.Queue) {
+			if n, err := q.Release(t.Context()); n != 9 || err != nil {
+				t.Errorf("a release gave back %d, %v; want 9", n, err)
+			}
+		},
+		"shut down": func(t *testing.T, q *bus.Queue) { shutDown(t, q) },
+		"the subscription alone shut down first": func(t *testing.T, q *bus.Queue) {
+			q.Subscription.Shutdown(t.Context())
+			q.Topic.Shutdown(t.Context())
+			q.Shutdown(t.Context()) // says that both are shut down
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint()
+				e.latency = 5 * time.Millisecond
+				e.create(t, "donors", spec.QueueSettings{})
+				q := e.open(t, "?visibility=1h&nackdelay=1m")
+				warmUp(t, q)
+				for _, body := range numbered(10) {
+					e.engineSend(t, wireMessage{MessageBody: body})
+				}
+				m := receive(t, q, time.Second)
+				e.counts(t, 0, 10, 0)
+				shut(t, q)
+				time.Sleep(time.Second)
+				e.counts(t, 9, 1, 0)
+				if name == "released" {
+					m.Ack()
+					shutDown(t, q)
+				}
+			})
+		})
+	}
+}
+
+func TestASlowConsumerIsFetchedOneMessageAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=5s")
+		defer shutDown(t, q)
+		send(t, q, numbered(10)...)
+		for i := range 10 {
+			m := receive(t, q, time.Second)
+			e.counts(t, 9-i, 1, 0)
+			time.Sleep(2 * time.Second)
+			m.Ack()
+			time.Sleep(time.Millisecond)
+		}
+	})
+}
+
+func TestPrefetch(t *testing.T) {
+	const hour = time.Hour
+	for _, c := range []struct {
+		name       string
+		pace       []time.Duration
+		visibility time.Duration
+		want       int
+	}{
+		{"the first message", nil, hour, 1},
+		{"after a fast one", []time.Duration{0}, hour, 2},
+		{"after two", []time.Duration{0, 0}, hour, 4},
+		{"after many", []time.Duration{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, hour, 10},
+		{"ten a second", []time.Duration{100 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond}, hour, 9},
+		{"one in a while", []time.Duration{0, 0, 0, 0, 0, 2 * time.Second}, hour, 1},
+		{"a short visibility timeout", []time.Duration{0, 0, 0, 0}, time.Second, 4},
+		{"none", []time.Duration{0, 0, 0, 0}, 0, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var p prefetch
+			now := time.Now()
+			for _, d := range c.pace {
+				p.handedOut(now)
+				now = now.Add(d)
+				p.asked(now)
+				now = now.Add(time.Minute) // waiting for a message does not count
+				p.asked(now)
+			}
+			if got := p.size(c.visibility); got != c.want {
+				t.Errorf("%d messages are asked for; want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestLeasesAreDroppedWithTheirMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ls := new(leases)
+		handle := func(i int) *string { return new(time.Duration(i).String()) }
+		for i := range 3 * minSweep {
+			l := ls.begin(handle(i), time.Second)
+			if got := ls.find(l.handle); got != l || l.lost() {
+				t.Fatal("a lease is not found, or lost at once")
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := len(ls.held); n > minSweep+1 {
+			t.Errorf("%d leases are kept, of which 100 have not ended", n)
+		}
+	})
+}
+
+func TestNackWithTheDelayAskedFor(t *testing.T) {
+	for params, want := range map[string]int{"": 0, "?nackdelay=0s": 0, "?nackdelay=7s": 7, "?nackdelay=1s": 1} {
+		t.Run(params, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint()
+				e.create(t, "donors", spec.QueueSettings{})
+				q := e.open(t, params)
+				send(t, q, "given back")
+				receive(t, q, time.Second).Nack()
+				time.Sleep(time.Millisecond)
+				if got := e.all("ChangeMessageVisibilityBatch")[0].in.Entries[0].VisibilityTimeout; got != want {
+					t.Errorf("the message was given back for %d s; want %d", got, want)
+				}
+				shutDown(t, q)
+			})
+		})
+	}
+}
+
+func TestAStockNackTakesASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.stock(drained)
+		send(t, q, "given back")
+		receive(t, q, time.Second).Nack()
+		time.Sleep(time.Millisecond)
+		if got := e.all("ChangeMessageVisibilityBatch")[0].in.Entries[0].VisibilityTimeout; got != 1 {
+			t.Errorf("stock gave the message back for %d s: a trap less", got)
+		}
+		e.stop(q)
+	})
+}
+
+func TestLateAcksAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=5s")
+		defer shutDown(t, q)
+		send(t, q, "late", "in time")
+		late := receive(t, q, time.Second)
+		time.Sleep(5 * time.Second)
+		late.Ack()
+		receive(t, q, time.Second).Ack()
+		time.Sleep(time.Millisecond)
+		if n, err := q.LateAcks(); n != 1 || err != nil {
+			t.Errorf("LateAcks gives %d, %v; want 1", n, err)
+		}
+	})
+}
+
+func TestAnAckThatHadToBeTriedAgainForLongCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=5s")
+		defer shutDown(t, q)
+		send(t, q, "m")
+		m := receive(t, q, time.Second)
+		e.fault = aMinuteOf(faults["503"], "DeleteMessageBatch")
+		m.Ack()
+		time.Sleep(2 * time.Minute)
+		if n, err := q.LateAcks(); n != 1 || err != nil {
+			t.Errorf("LateAcks gives %d, %v; want 1", n, err)
+		}
+	})
+}
+
+func TestManyQueuesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		var wg sync.WaitGroup
+		for range 8 {
+			q := e.open(t, "?visibility=1h")
+			wg.Go(func() {
+				defer shutDown(t, q)
+				for _, body := range numbered(50) {
+					if err := q.Topic.Send(t.Context(), &pubsub.Message{Body: []byte(body)}); err != nil {
+						t.Error(err)
+					}
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				for {
+					m, err := q.Subscription.Receive(ctx)
+					if err != nil {
+						return
+					}
+					m.Ack()
+				}
+			})
+		}
+		wg.Wait()
+		e.counts(t, 0, 0, 0)
+	})
+}

@@ -1,0 +1,173 @@
+package sqsbus
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+	"gocloud.dev/gcerrors"
+
+	"omnibus/bus/spec"
+)
+
+// patience is a middleware with the promise that a request fails only for what
+// no retry can help, or at the end of its context.
+//
+// The SDK gives up after three tries, and the portable Subscription then fails
+// for ever. Here messages are sent, received, deleted and changed with as many
+// tries as it takes: while AWS answers with its own faults or throttles, while
+// connections drop or hang, and, once a request of this client has been
+// answered, whatever goes wrong before the next one reaches AWS (names that do
+// not resolve, credentials that cannot be refreshed). Access that is denied, a
+// queue that does not exist and a request that is invalid fail at once. Controls
+// are tried five times, since somebody waits for their answer.
+type patience struct {
+	log      *slog.Logger
+	answered atomic.Bool // some request has been answered
+}
+
+const (
+	controlTries = 5
+	firstBackoff = 100 * time.Millisecond
+	maxBackoff   = 10 * time.Second
+	answerTime   = 30 * time.Second // within which AWS answers what it does not hold for a long poll
+)
+
+func (*patience) ID() string { return "OmnibusPatience" }
+
+func (p *patience) HandleInitialize(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+	out middleware.InitializeOutput, metadata middleware.Metadata, err error,
+) {
+	op := middleware.GetOperationName(ctx)
+	patient := dataActions[op] || ctx.Value(patientKey{}) != nil
+	for try := 1; ; try++ {
+		out, metadata, err = p.try(ctx, in, next)
+		if err == nil {
+			p.answered.Store(true)
+			return out, metadata, nil
+		}
+		err = coded(err)
+		if ctx.Err() != nil || !p.transient(op, err) || !patient && try == controlTries {
+			return out, metadata, err
+		}
+		wait := backoff(try)
+		if try == 1 || try%10 == 0 {
+			p.log.Warn("sqsbus: will retry", "action", op, "tries", try, "error", err)
+		}
+		if !sleep(ctx, wait) {
+			return out, metadata, ctx.Err()
+		}
+	}
+}
+
+// try makes one try, which is not to hang for ever.
+func (p *patience) try(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+	middleware.InitializeOutput, middleware.Metadata, error,
+) {
+	if t, ok := ctx.Value(tryTimeKey{}).(*tryTime); ok {
+		t.at = time.Now()
+	}
+	tryCtx, cancel := context.WithTimeoutCause(ctx, answerTime+longPoll(in.Parameters), errHangs)
+	defer cancel()
+	out, metadata, err := next.HandleInitialize(tryCtx, in)
+	if err != nil && ctx.Err() == nil && tryCtx.Err() != nil {
+		err = errHangs
+	}
+	return out, metadata, err
+}
+
+// A tryTime learns when the latest try of a request began.
+type tryTime struct{ at time.Time }
+
+type tryTimeKey struct{}
+
+// watch returns the context with which to make the request.
+func (t *tryTime) watch(ctx context.Context) context.Context {
+	return context.WithValue(ctx, tryTimeKey{}, t)
+}
+
+// errHangs is the error of a request that is not answered.
+var errHangs = errors.New("sqsbus: no answer in time")
+
+// dataActions are the actions that carry messages and what becomes of them.
+var dataActions = map[string]bool{
+	"SendMessage":                  true,
+	"SendMessageBatch":             true,
+	"ReceiveMessage":               true,
+	"DeleteMessage":                true,
+	"DeleteMessageBatch":           true,
+	"ChangeMessageVisibility":      true,
+	"ChangeMessageVisibilityBatch": true,
+	"Publish":                      true,
+	"PublishBatch":                 true,
+}
+
+type patientKey struct{}
+
+// patiently returns a context for a control that messages wait for.
+func patiently(ctx context.Context) context.Context {
+	return context.WithValue(ctx, patientKey{}, true)
+}
+
+// transient reports whether another try may help.
+func (p *patience) transient(op string, err error) bool {
+	var c *codedError
+	if !errors.As(err, &c) {
+		return p.unanswered(err)
+	}
+	p.answered.Store(true)
+	switch {
+	case c.spec == spec.OverLimit: // too many in flight, which ends as they are deleted
+		return op == "ReceiveMessage"
+	case c.code == gcerrors.Internal, c.code == gcerrors.ResourceExhausted:
+		return true
+	}
+	return statusCode(err) == gcerrors.Internal
+}
+
+// unanswered reports whether another try may help a request that did not get as
+// far as an answer.
+func (p *patience) unanswered(err error) bool {
+	if err == errHangs || p.answered.Load() {
+		return true
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) && dns.IsNotFound {
+		return false
+	}
+	var broken *smithy.DeserializationError
+	if errors.As(err, &broken) {
+		return true
+	}
+	return retry.RetryableConnectionError{}.IsErrorRetryable(err).Bool() || strings.Contains(err.Error(), "unexpected EOF")
+}
+
+// backoff returns how long to wait after so many tries: twice as long after each,
+// up to 10 s, of which the second half is random.
+func backoff(tries int) time.Duration {
+	d := maxBackoff
+	if tries < 8 {
+		d = min(d, firstBackoff<<(tries-1))
+	}
+	return d/2 + rand.N(d/2+1)
+}
+
+// sleep waits for d, and reports false if ctx ended before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

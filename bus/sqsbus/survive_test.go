@@ -1,0 +1,243 @@
+package sqsbus
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/smithy-go"
+	"gocloud.dev/gcerrors"
+	"gocloud.dev/pubsub"
+
+	"omnibus/bus"
+	"omnibus/bus/spec"
+)
+
+// faults are what no request should fail for.
+var faults = map[string]fault{
+	"503":                  {status: http.StatusServiceUnavailable, code: "ServiceUnavailable"},
+	"500":                  {status: http.StatusInternalServerError, code: "InternalFailure"},
+	"throttling":           {status: http.StatusBadRequest, code: "ThrottlingException"},
+	"throttling, in Query": {status: http.StatusForbidden, code: "RequestThrottled", query: true},
+	"a dropped connection": {drop: true},
+	"a cut-off answer":     {garbled: true},
+	"too many in flight":   {status: http.StatusForbidden, code: "OverLimit"},
+}
+
+// aMinuteOf returns a fault of all requests of an action for a minute from now.
+func aMinuteOf(f fault, actions ...string) func(*call) *fault {
+	end := time.Now().Add(time.Minute)
+	return func(c *call) *fault {
+		if time.Now().Before(end) {
+			for _, a := range actions {
+				if a == c.action {
+					return &f
+				}
+			}
+		}
+		return nil
+	}
+}
+
+func TestSubscriptionSurvivesAMinuteOfFaults(t *testing.T) {
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint()
+				e.create(t, "donors", spec.QueueSettings{})
+				q := e.open(t, "?visibility=30s")
+				defer shutDown(t, q)
+				send(t, q, "before", "after")
+				m := receive(t, q, time.Second)
+				start := time.Now()
+				e.fault = aMinuteOf(f, "ReceiveMessage", "DeleteMessageBatch")
+				m.Ack()
+				receive(t, q, 2*time.Minute).Ack()
+				if f.garbled { // a request whose answer is cut off took effect
+					return
+				}
+				if took := time.Since(start); took < time.Minute || took > time.Minute+10*time.Second {
+					t.Errorf("a receive during a minute of faults took %v", took)
+				}
+			})
+		})
+	}
+}
+
+func TestStockSubscriptionEndsAtAFewFaults(t *testing.T) {
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint()
+				e.create(t, "donors", spec.QueueSettings{})
+				q := e.stock(drained)
+				defer e.stop(q)
+				e.fault = aMinuteOf(f, "ReceiveMessage")
+				_, err := q.Subscription.Receive(t.Context())
+				time.Sleep(2 * time.Minute)
+				if _, again := q.Subscription.Receive(t.Context()); err == nil || again == nil {
+					t.Errorf("a stock Receive gives %v, and %v after the faults: a trap less", err, again)
+				}
+			})
+		})
+	}
+}
+
+func TestSendSurvivesAMinuteOfFaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "")
+		defer shutDown(t, q)
+		e.fault = aMinuteOf(faults["503"], "SendMessageBatch")
+		send(t, q, "patient")
+		e.counts(t, 1, 0, 0)
+	})
+}
+
+func TestRequestThatHangsIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=30s")
+		defer shutDown(t, q)
+		send(t, q, "m")
+		start := time.Now()
+		e.fault = func(c *call) *fault {
+			if c.action == "ReceiveMessage" && c.at == start {
+				return &fault{hang: true}
+			}
+			return nil
+		}
+		receive(t, q, 2*time.Minute).Ack()
+	})
+}
+
+// failing lets the entries of an action fail with a code, the first times.
+func failing(action, code string, times int) func(*call, string) string {
+	return func(c *call, _ string) string {
+		if c.action == action && times > 0 {
+			times--
+			return code
+		}
+		return ""
+	}
+}
+
+func TestSubscriptionSurvivesFailedEntries(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		action string
+		code   string
+		end    func(*pubsub.Message)
+		late   int64
+	}{
+		{"a delete that is tried again", "DeleteMessageBatch", "InternalError", (*pubsub.Message).Ack, 0},
+		{"a delete with a stale receipt", "DeleteMessageBatch", "ReceiptHandleIsInvalid", (*pubsub.Message).Ack, 1},
+		{"a delete that has expired", "DeleteMessageBatch", "InvalidParameterValue", (*pubsub.Message).Ack, 1},
+		{"a nack that is tried again", "ChangeMessageVisibilityBatch", "InternalError", (*pubsub.Message).Nack, 0},
+		{"a nack with a stale receipt", "ChangeMessageVisibilityBatch", "MessageNotInflight", (*pubsub.Message).Nack, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint()
+				e.create(t, "donors", spec.QueueSettings{})
+				stock := e.stock(drained)
+				q := e.open(t, "?visibility=30s")
+				defer shutDown(t, q)
+				send(t, q, "one", "two")
+				e.entry = failing(c.action, c.code, 3)
+				c.end(receive(t, q, time.Second))
+				time.Sleep(10 * time.Second)
+				receive(t, q, time.Minute).Ack()
+				if n, _ := q.LateAcks(); n != c.late {
+					t.Errorf("%d late acknowledgements; want %d", n, c.late)
+				}
+				shutDown(t, bus.Wrap(stock.Topic, nil))
+
+				send(t, q, "for stock")
+				e.entry = failing(c.action, c.code, 3)
+				c.end(receive(t, stock, time.Minute))
+				time.Sleep(10 * time.Second)
+				if _, err := stock.Subscription.Receive(t.Context()); err == nil {
+					t.Errorf("a stock Receive goes on after a failed entry: a trap less")
+				}
+				_ = stock.Subscription.Shutdown(t.Context())
+			})
+		})
+	}
+}
+
+func TestPermanentErrorsSurfaceAtOnceWithTheirCode(t *testing.T) {
+	for _, c := range []struct {
+		fault fault
+		want  gcerrors.ErrorCode
+	}{
+		{fault{status: 400, code: "AccessDeniedException"}, gcerrors.PermissionDenied},
+		{fault{status: 403, code: "AccessDenied", query: true}, gcerrors.PermissionDenied},
+		{fault{status: 403, code: "InvalidClientTokenId"}, gcerrors.PermissionDenied},
+		{fault{status: 403, code: "SomethingNew"}, gcerrors.PermissionDenied},
+		{fault{status: 400, code: "QueueDoesNotExist"}, gcerrors.NotFound},
+		{fault{status: 400, code: "AWS.SimpleQueueService.NonExistentQueue", query: true}, gcerrors.NotFound},
+		{fault{status: 400, code: "InvalidParameterValue"}, gcerrors.InvalidArgument},
+		{fault{status: 400, code: "KmsDisabled"}, gcerrors.FailedPrecondition},
+	} {
+		t.Run(c.fault.code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint()
+				e.create(t, "donors", spec.QueueSettings{})
+				e.fault = func(*call) *fault { return &c.fault }
+				q := e.open(t, "?visibility=30s")
+				start := time.Now()
+				_, err := q.Subscription.Receive(t.Context())
+				check(t, "receive", err, c.want)
+				check(t, "send", q.Topic.Send(t.Context(), &pubsub.Message{Body: []byte("x")}), c.want)
+				check(t, "purge", q.Purge(t.Context()), c.want)
+				var api smithy.APIError
+				if q.Subscription.ErrorAs(err, &api); api == nil {
+					t.Errorf("%v has no smithy.APIError", err)
+				}
+				if took := time.Since(start); took > time.Second {
+					t.Errorf("three permanent errors took %v", took)
+				}
+				_ = q.Shutdown(t.Context())
+			})
+		})
+	}
+}
+
+func check(t *testing.T, what string, err error, want gcerrors.ErrorCode) {
+	t.Helper()
+	if err == nil || gcerrors.Code(err) != want {
+		t.Errorf("%s: %v with code %v; want code %v", what, err, gcerrors.Code(err), want)
+	}
+}
+
+func TestStockErrorsHaveNoCode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		q := e.stock(drained)
+		defer e.stop(q)
+		for _, code := range []string{"AccessDeniedException", "ThrottlingException", "InvalidParameterValue"} {
+			e.fault = func(*call) *fault { return &fault{status: 400, code: code} }
+			err := q.Topic.Send(t.Context(), &pubsub.Message{Body: []byte("x")})
+			if gcerrors.Code(err) != gcerrors.Unknown {
+				t.Errorf("%s has the code %v: a trap less", code, gcerrors.Code(err))
+			}
+		}
+	})
+}
+
+func TestErrorKeepsWhatAWSSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		q := e.open(t, "")
+		err := q.Topic.Send(t.Context(), &pubsub.Message{Body: []byte("x")})
+		if !errors.Is(err, spec.QueueDoesNotExist) {
+			t.Errorf("%v is not spec.QueueDoesNotExist", err)
+		}
+		shutDown(t, q)
+	})
+}

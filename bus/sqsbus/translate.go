@@ -1,0 +1,143 @@
+package sqsbus
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"omnibus/bus/driver"
+	"omnibus/bus/spec"
+)
+
+func init() { driver.RegisterTranslator(translator{}) }
+
+// A translator reads and writes what package bus says of messages on the As types
+// of the stock driver, whoever opened it.
+type translator struct{}
+
+// SetSendOptions checks what SQS would refuse of the options alone.
+func (translator) SetSendOptions(as func(any) bool, o driver.SendOptions) (bool, error) {
+	var entry *types.SendMessageBatchRequestEntry
+	var publish *snstypes.PublishBatchRequestEntry
+	switch {
+	case as(&entry):
+		return true, coded(setEntry(entry, o))
+	case as(&publish):
+		return true, coded(setPublish(publish, o))
+	}
+	return false, nil
+}
+
+func setEntry(e *types.SendMessageBatchRequestEntry, o driver.SendOptions) error {
+	if o.Delay != nil {
+		if err := errors.Join(spec.CheckDelay(*o.Delay), spec.CheckWholeSeconds("DelaySeconds", *o.Delay)); err != nil {
+			return err
+		}
+		e.DelaySeconds = orZero(seconds(*o.Delay))
+	}
+	setID(&e.MessageGroupId, o.Group)
+	setID(&e.MessageDeduplicationId, o.Deduplication)
+	for _, a := range o.Attributes {
+		if _, twice := e.MessageAttributes[a.Name]; twice {
+			return errTwice(a.Name)
+		}
+		if e.MessageAttributes == nil {
+			e.MessageAttributes = map[string]types.MessageAttributeValue{}
+		}
+		e.MessageAttributes[a.Name] = toWire(a.Attribute)
+	}
+	return nil
+}
+
+func setPublish(e *snstypes.PublishBatchRequestEntry, o driver.SendOptions) error {
+	if o.Delay != nil {
+		return fmt.Errorf("sqsbus: SNS has no delay; give the queue behind the topic one: control %q: %w", driver.ControlDelay, errors.ErrUnsupported)
+	}
+	setID(&e.MessageGroupId, o.Group)
+	setID(&e.MessageDeduplicationId, o.Deduplication)
+	for _, a := range o.Attributes {
+		if _, twice := e.MessageAttributes[a.Name]; twice {
+			return errTwice(a.Name)
+		}
+		if e.MessageAttributes == nil {
+			e.MessageAttributes = map[string]snstypes.MessageAttributeValue{}
+		}
+		w := toWire(a.Attribute)
+		e.MessageAttributes[a.Name] = snstypes.MessageAttributeValue{DataType: w.DataType, StringValue: w.StringValue, BinaryValue: w.BinaryValue}
+	}
+	return nil
+}
+
+func setID(to **string, id string) {
+	if id != "" {
+		*to = aws.String(id)
+	}
+}
+
+func errTwice(name string) error {
+	return spec.Errorf(spec.InvalidParameterValue, "the message has two attributes named %q", name)
+}
+
+func (translator) Sent(as func(any) bool) (driver.Sent, bool) {
+	var entry types.SendMessageBatchResultEntry
+	var publish snstypes.PublishBatchResultEntry
+	switch {
+	case as(&entry):
+		return driver.Sent{ID: aws.ToString(entry.MessageId), SequenceNumber: aws.ToString(entry.SequenceNumber)}, true
+	case as(&publish):
+		return driver.Sent{ID: aws.ToString(publish.MessageId), SequenceNumber: aws.ToString(publish.SequenceNumber)}, true
+	}
+	return driver.Sent{}, false
+}
+
+// base64Key is the attribute with which the stock driver marks a body that is not
+// text.
+const base64Key = "base64encoded"
+
+// Details reads a message that was received. When its lease ends is known of
+// those that this package received.
+func (translator) Details(as func(any) bool) (driver.Details, bool) {
+	var m types.Message
+	if !as(&m) {
+		return driver.Details{}, false
+	}
+	system := func(name types.MessageSystemAttributeName) string { return m.Attributes[string(name)] }
+	d := driver.Details{
+		ID:               aws.ToString(m.MessageId),
+		ReceiptHandle:    aws.ToString(m.ReceiptHandle),
+		Sent:             milliseconds(system(types.MessageSystemAttributeNameSentTimestamp)),
+		FirstReceived:    milliseconds(system(types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp)),
+		Group:            system(types.MessageSystemAttributeNameMessageGroupId),
+		Deduplication:    system(types.MessageSystemAttributeNameMessageDeduplicationId),
+		SequenceNumber:   system(types.MessageSystemAttributeNameSequenceNumber),
+		DeadLetterSource: system(types.MessageSystemAttributeNameDeadLetterQueueSourceArn),
+	}
+	d.ReceiveCount, _ = strconv.Atoi(system(types.MessageSystemAttributeNameApproximateReceiveCount))
+	for name, v := range m.MessageAttributes {
+		if name == base64Key {
+			continue
+		}
+		if d.Attributes == nil {
+			d.Attributes = map[string]spec.Attribute{}
+		}
+		d.Attributes[name] = attribute(v)
+	}
+	if l := leaseOf(m.ReceiptHandle); l != nil {
+		d.VisibleAt = l.end()
+	}
+	return d, true
+}
+
+// milliseconds reads a time as SQS writes it: in milliseconds since 1970.
+func milliseconds(s string) time.Time {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(n)
+}
