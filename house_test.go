@@ -13,25 +13,28 @@ import (
 	"omnibus/bus"
 	"omnibus/bus/membus"
 	"omnibus/bus/plainbus"
+	"omnibus/bus/sqsbus"
 )
 
 // mayImport says which packages of this module each package may import, tests
 // apart. Packages not named may import all.
 var mayImport = map[string][]string{
-	"omnibus":              {},
-	"omnibus/bus/spec":     {},
-	"omnibus/bus/engine":   {"omnibus/bus/spec"},
-	"omnibus/bus/driver":   {"omnibus/bus/spec"},
-	"omnibus/bus":          {"omnibus/bus/driver", "omnibus/bus/spec"},
-	"omnibus/bus/membus":   {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/engine", "omnibus/bus/spec"},
-	"omnibus/bus/plainbus": {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
-	"omnibus/bus/bustest":  {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
-	"omnibus/workers":      {"omnibus/bus"},
-	"omnibus/lab":          {"omnibus", "omnibus/bus", "omnibus/workers"},
+	"omnibus":               {},
+	"omnibus/bus/spec":      {},
+	"omnibus/bus/engine":    {"omnibus/bus/spec"},
+	"omnibus/bus/driver":    {"omnibus/bus/spec"},
+	"omnibus/bus":           {"omnibus/bus/driver", "omnibus/bus/spec"},
+	"omnibus/bus/membus":    {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/engine", "omnibus/bus/spec"},
+	"omnibus/bus/plainbus":  {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
+	"omnibus/bus/sqsserver": {"omnibus/bus/engine", "omnibus/bus/spec"},
+	"omnibus/bus/sqsbus":    {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
+	"omnibus/bus/bustest":   {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
+	"omnibus/workers":       {"omnibus/bus"},
+	"omnibus/lab":           {"omnibus", "omnibus/bus", "omnibus/workers"},
 }
 
 // standardOnly are the packages that import nothing from outside.
-var standardOnly = []string{"omnibus", "omnibus/bus/spec", "omnibus/bus/engine"}
+var standardOnly = []string{"omnibus", "omnibus/bus/spec", "omnibus/bus/engine", "omnibus/bus/sqsserver", "omnibus/cmd/sqsd"}
 
 // Imports point one way: commands over workers over bus over its drivers;
 // backends never import each other.
@@ -77,20 +80,23 @@ func TestREADMEControlsAreWhatBackendsDeclare(t *testing.T) {
 	mux := new(bus.Mux)
 	mux.Register(membus.Scheme, membus.New(nil))
 	mux.Register(plainbus.Scheme, plainbus.New())
-	urls := []string{"mem://table", "mempubsub://table"}
+	mux.Register("http", sqsbus.New(nil))
 	var want strings.Builder
 	want.WriteString("| control |")
 	var queues []*bus.Queue
-	for _, url := range urls {
-		q, err := mux.Open(t.Context(), url)
+	for _, column := range []struct{ name, url string }{
+		{"`mem://`", "mem://table"},
+		{"`mempubsub://`", "mempubsub://table"},
+		{"SQS", "http://127.0.0.1:9324/000000000000/table"},
+	} {
+		q, err := mux.Open(t.Context(), column.url)
 		if err != nil {
 			t.Fatal(err)
 		}
 		queues = append(queues, q)
-		scheme, _, _ := strings.Cut(url, "table")
-		fmt.Fprintf(&want, " `%s` |", scheme)
+		fmt.Fprintf(&want, " %s |", column.name)
 	}
-	want.WriteString("\n|---|" + strings.Repeat("---|", len(urls)) + "\n")
+	want.WriteString("\n|---|" + strings.Repeat("---|", len(queues)) + "\n")
 	for _, c := range bus.Controls() {
 		fmt.Fprintf(&want, "| %s |", c)
 		for _, q := range queues {

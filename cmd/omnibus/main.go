@@ -25,6 +25,7 @@ import (
 	"omnibus/bus"
 	_ "omnibus/bus/membus"
 	_ "omnibus/bus/plainbus"
+	_ "omnibus/bus/sqsbus"
 )
 
 func main() {
