@@ -3,6 +3,7 @@ package engine
 import (
 	clist "container/list"
 	"context"
+	"errors"
 	"time"
 
 	"omnibus/bus/spec"
@@ -27,6 +28,7 @@ type waiter struct {
 	n          int
 	visibility time.Duration
 	attempt    string
+	long       bool           // it may wait
 	out        chan received  // holds one; sent to once, by whoever takes the waiter off the list
 	place      *clist.Element // in the list
 }
@@ -102,8 +104,10 @@ type ReceiveRequest struct {
 }
 
 // Receive takes messages that are ready, or waits for one. It returns none and
-// no error when the wait is over, ctx's error when ctx ends first, and OverLimit
-// when a standard queue has 120,000 messages in flight. A receive that ctx ends
+// no error when the wait is over, and ctx's error when ctx ends first. When
+// 120,000 messages of a standard queue are in flight, a receive that does not
+// wait fails with OverLimit, and one that does waits for one to be deleted, as
+// on SQS. A receive that ctx ends
 // takes nothing: a message handed to it meanwhile is the next one to be
 // received, as if it had never been taken.
 func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, error) {
@@ -181,6 +185,7 @@ func (q *Queue) waiter(r ReceiveRequest) (*waiter, time.Duration) {
 	give(&w.visibility, r.Visibility)
 	wait := q.state.attrs.Wait
 	give(&wait, r.Wait)
+	w.long = wait > 0
 	return w, wait
 }
 
@@ -194,6 +199,9 @@ func (q *Queue) receive(w *waiter) received {
 	for {
 		out, dead, err := q.state.receive(w.n, w.visibility)
 		q.bury(dead)
+		if w.long && errors.Is(err, spec.OverLimit) {
+			err = nil
+		}
 		if len(dead) == 0 || len(out) > 0 || err != nil {
 			q.state.remember(w.attempt, out)
 			return received{out, err}

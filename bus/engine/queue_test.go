@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -254,8 +255,26 @@ func TestOverLimit(t *testing.T) {
 	wantCounts(t, q, 1, spec.MaxInFlight, 0)
 	_, err := q.Receive(context.Background(), ReceiveRequest{})
 	wantCode(t, err, spec.OverLimit, "120000")
+	// A long poll is no error, and ends when a message is deleted.
+	got, err := q.Receive(context.Background(), ReceiveRequest{Wait: new(time.Millisecond)})
+	ok(t, err)
+	if len(got) != 0 {
+		t.Errorf("over the limit, a long poll got %d messages", len(got))
+	}
+	woken := make(chan []Delivery)
+	go func() {
+		got, _ := q.Receive(context.Background(), ReceiveRequest{Wait: new(spec.MaxWait)})
+		woken <- got
+	}()
+	for waiting := 0; waiting == 0; runtime.Gosched() {
+		q.engine.mu.Lock()
+		waiting = q.waiters.Len()
+		q.engine.mu.Unlock()
+	}
 	wantDeleted(t, q, last[0].ReceiptHandle, true)
-	receive(t, q, 10, "x")
+	if got := <-woken; len(got) != 1 || got[0].Body != "x" {
+		t.Errorf("the waiting receive got %v", got)
+	}
 }
 
 func TestRetentionEndsMessagesInEveryState(t *testing.T) {
