@@ -9,10 +9,12 @@ import (
 	"omnibus/bus"
 	"omnibus/bus/membus"
 	"omnibus/bus/plainbus"
+	"omnibus/bus/sqsbus"
+	"omnibus/bus/sqsserver"
 )
 
 // The whole lab, with its real delays and pauses, in virtual time, from the same
-// worker code on both in-memory backends.
+// worker code on both in-memory backends and on SQS.
 func TestLab(t *testing.T) {
 	for _, test := range []struct {
 		url    string
@@ -20,12 +22,14 @@ func TestLab(t *testing.T) {
 	}{
 		{"mem://mynewq", true},
 		{"mempubsub://mynewq", false},
+		{"http://127.0.0.1:9324/000000000000/mynewq", true}, // the SQS protocol, without a socket
 	} {
 		t.Run(test.url, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				mux := &bus.Mux{}
 				mux.Register(membus.Scheme, membus.New(nil))
 				mux.Register(plainbus.Scheme, plainbus.New())
+				sqsbus.New(&sqsbus.Options{HTTPClient: sqsserver.New(nil).Client()}).Register(mux)
 				events := map[string]int{}
 				took := map[string]int{}
 				l := &Lab{Mux: mux, URL: test.url, OnEvent: func(e Event) {
