@@ -12,10 +12,12 @@ import (
 
 	"omnibus/bus"
 	"omnibus/bus/membus"
+	"omnibus/bus/sqsbus"
+	"omnibus/bus/sqsserver"
 )
 
-// onBackends runs a test in virtual time on a stock mempubsub topic and on
-// membus. open opens the test's one queue once more.
+// onBackends runs a test in virtual time on a stock mempubsub topic, on membus,
+// and on sqsbus over sqsserver. open opens the test's one queue once more.
 func onBackends(t *testing.T, test func(t *testing.T, open func() *bus.Queue)) {
 	t.Run("mempubsub", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -36,6 +38,17 @@ func onBackends(t *testing.T, test func(t *testing.T, open func() *bus.Queue)) {
 			test(t, func() *bus.Queue { return open("") })
 		})
 	})
+	t.Run("sqsbus", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			mux := new(bus.Mux)
+			sqsbus.New(&sqsbus.Options{HTTPClient: sqsserver.New(nil).Client()}).Register(mux)
+			const url = "http://127.0.0.1:9324/000000000000/work"
+			if _, err := mux.Create(t.Context(), url, bus.QueueSettings{}); err != nil {
+				t.Fatal(err)
+			}
+			test(t, func() *bus.Queue { return openQueue(t, mux, url) })
+		})
+	})
 }
 
 // inMemory runs a test in virtual time on membus. open opens the test's one
@@ -45,14 +58,18 @@ func inMemory(t *testing.T, test func(t *testing.T, open func(params string) *bu
 		var mux bus.Mux
 		mux.Register(membus.Scheme, membus.New(nil))
 		test(t, func(params string) *bus.Queue {
-			q, err := mux.Open(t.Context(), "mem://work"+params)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { shutdown(t, q) })
-			return q
+			return openQueue(t, &mux, "mem://work"+params)
 		})
 	})
+}
+
+func openQueue(t *testing.T, mux *bus.Mux, url string) *bus.Queue {
+	q, err := mux.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shutdown(t, q) })
+	return q
 }
 
 func shutdown(t *testing.T, q *bus.Queue) {
