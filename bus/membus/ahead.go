@@ -14,18 +14,20 @@ import (
 // gave it. So one message at a time means that nothing waits in memory while its
 // visibility timeout runs; but a fetch costs the portable type several times
 // what handing out a message does. A receiver that has proved fast is therefore
-// given up to ten at a time, and a receiver that pauses is back at one with its
-// next fetch.
+// given up to ten at a time, of which the last waits, at that pace, for a
+// hundredth of its visibility timeout at most; one that pauses is back at one
+// message with its next fetch.
 type ahead struct {
-	mu    sync.Mutex // guards all below
-	fast  int        // messages handed out fast, in a row
-	given int        // by the latest fetch
-	at    time.Time  // of the latest fetch
+	mu    sync.Mutex    // guards all below
+	fast  int           // messages handed out fast, in a row
+	given int           // by the latest fetch
+	at    time.Time     // of the latest fetch
+	lease time.Duration // of the latest fetch's messages
 }
 
 const (
-	fastPace  = time.Millisecond // a message handed out within this time was handed out fast
-	fastProof = 100              // messages in a row that prove a receiver fast
+	fastPart  = 1000 // a message is handed out fast within this part of its visibility timeout
+	fastProof = 100  // messages in a row that prove a receiver fast
 )
 
 // next returns how many messages to fetch now that all earlier ones have been
@@ -33,7 +35,7 @@ const (
 func (a *ahead) next() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.given > 0 && time.Since(a.at) < time.Duration(a.given)*fastPace {
+	if a.given > 0 && time.Since(a.at) < time.Duration(a.given)*a.lease/fastPart {
 		a.fast += a.given
 	} else {
 		a.fast = 0
@@ -45,9 +47,9 @@ func (a *ahead) next() int {
 	return spec.MaxBatchEntries
 }
 
-// fetched says how many messages a fetch returned.
-func (a *ahead) fetched(n int) {
+// fetched says how many messages a fetch returned, and how long they are hidden.
+func (a *ahead) fetched(n int, lease time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.given, a.at = n, time.Now()
+	a.given, a.at, a.lease = n, time.Now(), lease
 }

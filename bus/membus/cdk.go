@@ -118,7 +118,9 @@ func (s *subscription) ReceiveBatch(ctx context.Context, _ int) ([]*cdk.Message,
 		}
 		return nil, err
 	}
-	s.ahead.fetched(len(ds))
+	if len(ds) > 0 {
+		s.ahead.fetched(len(ds), time.Until(ds[0].VisibleAt))
+	}
 	ms := make([]*cdk.Message, len(ds))
 	for i := range ds {
 		ms[i] = s.message(&ds[i])

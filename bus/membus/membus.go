@@ -34,10 +34,10 @@
 // At least once, as on SQS. Standard queues deliver in the order in which
 // messages become visible. A visibility timeout begins when Receive hands the
 // message out, since nothing is fetched ahead; but a receiver that has taken 100
-// messages in a row within a millisecond each gets up to 10 at a time, of which
-// the last may wait in memory if it then pauses. A waiting Receive is woken by
-// the send, the end of the delay or the end of the visibility timeout itself.
-// One failed Send fails alone.
+// messages in a row, each within a thousandth of the visibility timeout (30 ms of
+// 30 s), gets up to 10 at a time, of which the last may wait in memory if it then
+// pauses. A waiting Receive is woken by the send, the end of the delay or the end
+// of the visibility timeout itself. One failed Send fails alone.
 //
 // Metadata and bodies have the Go CDK's wire form for SQS, so that limits are
 // those of production: at most 10 attributes with portable metadata counted, no
