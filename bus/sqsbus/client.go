@@ -3,6 +3,7 @@ package sqsbus
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -56,10 +57,14 @@ func (b *Backend) configure(ctx context.Context, a *address) (aws.Config, func()
 		cfg.HTTPClient = b.options.HTTPClient
 		return cfg, func() {}, nil
 	}
-	client := awshttp.NewBuildableClient().Freeze()
-	cfg.HTTPClient = client
-	return cfg, closeIdle(client), nil
+	transport := awshttp.NewBuildableClient().GetTransport()
+	transport.MaxIdleConnsPerHost = transport.MaxIdleConns // all are to one
+	cfg.HTTPClient = &http.Client{Transport: transport, CheckRedirect: noRedirect}
+	return cfg, transport.CloseIdleConnections, nil
 }
+
+// noRedirect has redirects answered as they are, as the SDK's own client does.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // load returns the configuration that the program was given or the SDK's own
 // chain finds, with the URL's parameters.
@@ -78,15 +83,6 @@ func (b *Backend) load(ctx context.Context, a *address) (aws.Config, error) {
 		}
 	}
 	return given.Copy(), nil
-}
-
-// closeIdle returns what closes a client's idle connections.
-func closeIdle(client aws.HTTPClient) func() {
-	c, ok := client.(interface{ CloseIdleConnections() })
-	if !ok {
-		return func() {}
-	}
-	return c.CloseIdleConnections
 }
 
 // stack adds the middlewares of every request: [metering] counts each try that

@@ -79,16 +79,18 @@ func TestFractionsOfASecondAreRefused(t *testing.T) {
 // task makes the endpoint's move task do as the test says: it is asked for the
 // status, and told when it was cancelled.
 func (e *endpoint) task(status func() string, cancelled *bool) {
-	e.move = func(action string) any {
-		switch action {
-		case "StartMessageMoveTask":
-			return object{"TaskHandle": "task"}
-		case "CancelMessageMoveTask":
-			*cancelled = true
-			return object{"ApproximateNumberOfMessagesMoved": 5}
+	e.set(func() {
+		e.move = func(action string) any {
+			switch action {
+			case "StartMessageMoveTask":
+				return object{"TaskHandle": "task"}
+			case "CancelMessageMoveTask":
+				*cancelled = true
+				return object{"ApproximateNumberOfMessagesMoved": 5}
+			}
+			return object{"Results": []object{{"Status": status(), "ApproximateNumberOfMessagesMoved": 5, "FailureReason": "as the test says"}}}
 		}
-		return object{"Results": []object{{"Status": status(), "ApproximateNumberOfMessagesMoved": 5, "FailureReason": "as the test says"}}}
-	}
+	})
 }
 
 // dead opens the queue donors, made the dead-letter queue of another.
@@ -215,7 +217,7 @@ func TestAControlIsTriedFiveTimes(t *testing.T) {
 		e.create(t, "donors", spec.QueueSettings{})
 		q := e.open(t, "")
 		defer shutDown(t, q)
-		e.fault = func(*call) *fault { return &fault{drop: true} }
+		e.set(func() { e.fault = func(*call) *fault { return &fault{drop: true} } })
 		start := time.Now()
 		if _, err := q.Attributes(t.Context()); err == nil {
 			t.Error("a control that is never answered succeeds")
@@ -240,12 +242,14 @@ func TestAttributesThatMayNotBeReadDoNotEndTheSubscription(t *testing.T) {
 		e.create(t, "donors", spec.QueueSettings{})
 		q := e.open(t, "")
 		defer shutDown(t, q)
-		e.fault = func(c *call) *fault {
-			if c.action == "GetQueueAttributes" {
-				return &fault{status: 400, code: "AccessDeniedException"}
+		e.set(func() {
+			e.fault = func(c *call) *fault {
+				if c.action == "GetQueueAttributes" {
+					return &fault{status: 400, code: "AccessDeniedException"}
+				}
+				return nil
 			}
-			return nil
-		}
+		})
 		send(t, q, numbered(40)...)
 		for range 40 {
 			m := receive(t, q, time.Second)
@@ -277,12 +281,14 @@ func TestMeterCountsByQueueAndAction(t *testing.T) {
 		}
 		send(t, q, string(big), "small")
 		times := 1
-		e.fault = func(*call) *fault {
-			if times--; times >= 0 {
-				return &fault{status: 503, code: "ServiceUnavailable"}
+		e.set(func() {
+			e.fault = func(*call) *fault {
+				if times--; times >= 0 {
+					return &fault{status: 503, code: "ServiceUnavailable"}
+				}
+				return nil
 			}
-			return nil
-		}
+		})
 		receive(t, q, time.Minute).Ack()
 		shutDown(t, q)
 		got := map[string]Count{}

@@ -98,8 +98,8 @@
 //  7. Some 240 requests a minute when idle. Here three.
 //  8. A nap of 250 ms after every empty answer. Here the driver sees no empty
 //     answer.
-//  9. Sends and deletes hardly share requests: 1.1 to 2.5 requests a message. Here
-//     0.31 to 0.33.
+//  9. Sends and deletes hardly share requests: 1.1 to 2.4 requests a message. Here
+//     0.31 to 0.34.
 //  10. One bad message fails ten senders, and AfterSend may get another's id. Here
 //     each is checked, sent and answered by itself.
 //  11. The caller's context does not reach the SDK. That cannot be helped: see
@@ -122,8 +122,8 @@
 //
 //   - Topic, Subscription: **sqs.Client; **sns.Client for a topic of SNS. It answers
 //     SendMessageBatch, ReceiveMessage, DeleteMessageBatch and
-//     ChangeMessageVisibilityBatch on this queue as described here, nackdelay
-//     included, whatever queue a call names; other actions go to AWS.
+//     ChangeMessageVisibilityBatch on this queue as described here, where a timeout
+//     of one second, the driver's nack, means nackdelay; all else goes to AWS.
 //   - Message: *types.Message of service/sqs
 //   - Message.BeforeSend: **types.SendMessageBatchRequestEntry of service/sqs or
 //     **types.PublishBatchRequestEntry of service/sns

@@ -28,6 +28,8 @@ type endpoint struct {
 	engine  *engine.Engine
 	latency time.Duration // of every request
 
+	// What follows is set with set, and called by one goroutine at a time.
+
 	// fault says how to misbehave at a call, or nil.
 	fault func(*call) *fault
 	// entry says with what code an entry of a batch fails, or "".
@@ -37,6 +39,8 @@ type endpoint struct {
 
 	// move serves the actions of move tasks, or nil.
 	move func(action string) any
+
+	hooks sync.Mutex // guards those above
 
 	mu    sync.Mutex // guards all below
 	calls []*call
@@ -69,6 +73,25 @@ const (
 	testOrigin = "http://127.0.0.1:9324"
 	testQueue  = testOrigin + "/000000000000/donors"
 )
+
+// set calls f, which says how to misbehave from now on.
+func (e *endpoint) set(f func()) {
+	e.hooks.Lock()
+	defer e.hooks.Unlock()
+	f()
+}
+
+// misbehave returns the fault of a call.
+func (e *endpoint) misbehave(c *call) *fault {
+	e.hooks.Lock()
+	defer e.hooks.Unlock()
+	if e.fault != nil {
+		if f := e.fault(c); f != nil {
+			return f
+		}
+	}
+	return &fault{}
+}
 
 // backend returns a backend that sends everything to the endpoint.
 func (e *endpoint) backend() *Backend { return New(&Options{HTTPClient: e}) }
@@ -150,13 +173,7 @@ func (e *endpoint) Do(req *http.Request) (*http.Response, error) {
 	if !sleep(ctx, e.latency/2) {
 		return nil, ctx.Err()
 	}
-	var f *fault
-	if e.fault != nil {
-		f = e.fault(c)
-	}
-	if f == nil {
-		f = &fault{}
-	}
+	f := e.misbehave(c)
 	switch {
 	case f.drop:
 		return nil, broken

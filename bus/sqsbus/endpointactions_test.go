@@ -120,8 +120,14 @@ func (e *endpoint) serveAccount(c *call) (any, error) {
 		}
 		return object{"QueueUrls": urls}, nil
 	}
-	if e.move != nil {
-		return e.move(c.action), nil
+	var moved any
+	e.set(func() {
+		if e.move != nil {
+			moved = e.move(c.action)
+		}
+	})
+	if moved != nil {
+		return moved, nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -183,9 +189,11 @@ func (e *endpoint) receive(ctx context.Context, q *engine.Queue, in *request) (a
 			attrs[a.Name] = wireAttribute(a.Attribute)
 		}
 		body := d.Body
-		if e.damage != nil && e.damage() {
-			body += "?"
-		}
+		e.set(func() {
+			if e.damage != nil && e.damage() {
+				body += "?"
+			}
+		})
 		ms = append(ms, object{
 			"MessageId": d.ID, "ReceiptHandle": d.ReceiptHandle, "Body": body, "MD5OfBody": sum(d.Body),
 			"Attributes": system, "MessageAttributes": attrs,
@@ -200,11 +208,13 @@ func (e *endpoint) batch(c *call, q *engine.Queue) (any, error) {
 	for _, in := range c.in.Entries {
 		out := object{}
 		var err error
-		if e.entry != nil {
-			if code := e.entry(c, in.MessageBody+in.ReceiptHandle); code != "" {
-				err = &spec.Error{Code: spec.Code(code), Message: "as the test says"}
+		e.set(func() {
+			if e.entry != nil {
+				if code := e.entry(c, in.MessageBody+in.ReceiptHandle); code != "" {
+					err = &spec.Error{Code: spec.Code(code), Message: "as the test says"}
+				}
 			}
-		}
+		})
 		switch {
 		case err != nil:
 		case c.action == "SendMessageBatch":

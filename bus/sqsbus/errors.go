@@ -39,6 +39,9 @@ func coded(err error) error {
 	if errors.As(err, &refused) {
 		return &codedError{code: driver.ErrorCode(refused), spec: refused.Code, err: err}
 	}
+	if errors.As(err, new(*smithy.InvalidParamsError)) || errors.As(err, new(smithy.InvalidParamsError)) {
+		return &codedError{code: gcerrors.InvalidArgument, spec: spec.MissingParameter, err: err} // of the SDK's own check
+	}
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return err

@@ -11,8 +11,9 @@ import (
 // A front is the middleware of the client that the stock driver gets. It answers
 // the four actions that the driver uses from the sender, the receiver, the deleter
 // and the changer of the queue, which make requests of their own, fewer and
-// better, through the queue's other client. Other actions pass.
+// better, through the queue's other client. Other actions, and other queues, pass.
 type front struct {
+	queue    string // URL
 	sender   *sender
 	receiver *receiver
 	deleter  *deleter
@@ -26,16 +27,26 @@ func (f *front) HandleInitialize(ctx context.Context, in middleware.InitializeIn
 ) {
 	switch p := in.Parameters.(type) {
 	case *sqs.SendMessageBatchInput:
-		return answer(f.sender.batch(ctx, p))
+		if f.isOurs(p.QueueUrl) {
+			return answer(f.sender.batch(ctx, p))
+		}
 	case *sqs.ReceiveMessageInput:
-		return answer(f.receive(ctx, p))
+		if f.isOurs(p.QueueUrl) {
+			return answer(f.receive(ctx, p))
+		}
 	case *sqs.DeleteMessageBatchInput:
-		return answer(f.deleter.batch(ctx, p))
+		if f.isOurs(p.QueueUrl) {
+			return answer(f.deleter.batch(ctx, p))
+		}
 	case *sqs.ChangeMessageVisibilityBatchInput:
-		return answer(f.changer.nacks(ctx, p))
+		if f.isOurs(p.QueueUrl) {
+			return answer(f.changer.batch(ctx, p))
+		}
 	}
 	return next.HandleInitialize(ctx, in)
 }
+
+func (f *front) isOurs(queue *string) bool { return queue != nil && *queue == f.queue }
 
 func (f *front) receive(ctx context.Context, in *sqs.ReceiveMessageInput) (*sqs.ReceiveMessageOutput, error) {
 	m, err := f.receiver.next(ctx, in)

@@ -17,9 +17,9 @@ import (
 // requests of up to ten.
 //
 // A request goes out when there are ten entries for it, or two milliseconds after
-// the first of them came. An entry that comes while no request is under way goes
-// out at once, together with those that other goroutines were about to add: who
-// is alone is not held up.
+// the first of them came. Who is alone is not held up: an entry that comes while
+// no request is under way, and none of several entries has just been answered,
+// goes out at once, together with those that other goroutines were about to add.
 //
 // Each entry has its own outcome. One that fails for a fault of AWS's own is sent
 // again, with others; when a request is refused as a whole, each of its entries is
@@ -38,6 +38,7 @@ type joiner[E, R any] struct {
 	due     bool        // somebody is going to flush
 	timer   *time.Timer // who does so when others may come, or nil
 	running int         // requests under way
+	crowded time.Time   // until when others are expected, since they have just been answered
 
 	work sync.WaitGroup // goroutines that send
 }
@@ -58,8 +59,10 @@ type entry[E, R any] struct {
 	outcome[R]
 }
 
-// linger is how long an entry waits for others.
-const linger = 2 * time.Millisecond
+const (
+	linger = 2 * time.Millisecond // how long an entry waits for others
+	crowd  = 5 * linger           // how long after an answer those who got it may come again
+)
 
 // do sends the entries, joined with those of others, and returns their outcomes.
 // An entry whose ctx ends has the context's error, and may still be sent. Urgent
@@ -102,7 +105,7 @@ func (j *joiner[E, R]) add(urgent bool, entries ...*entry[E, R]) {
 		return
 	}
 	j.due = true
-	if j.running > 0 && !urgent {
+	if !urgent && (j.running > 0 || time.Now().Before(j.crowded)) {
 		j.timer = time.AfterFunc(linger, j.expire)
 		return
 	}
@@ -137,14 +140,19 @@ func (j *joiner[E, R]) flush() {
 func (j *joiner[E, R]) start(batch []*entry[E, R]) {
 	j.running++
 	j.work.Go(func() {
-		j.run(batch)
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		j.running--
+		j.run(batch, func() {
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			j.running--
+			if len(batch) > 1 {
+				j.crowded = time.Now().Add(crowd)
+			}
+		})
 	})
 }
 
-func (j *joiner[E, R]) run(batch []*entry[E, R]) {
+// run makes a request, calls answered and tells everyone the outcome.
+func (j *joiner[E, R]) run(batch []*entry[E, R], answered func()) {
 	ctx, cancel := joined(batch)
 	defer cancel()
 	values := make([]E, len(batch))
@@ -155,15 +163,17 @@ func (j *joiner[E, R]) run(batch []*entry[E, R]) {
 	err = coded(err)
 	if err != nil && len(batch) > 1 && blamesEntry(err) {
 		for _, e := range batch {
-			j.run([]*entry[E, R]{e})
+			j.run([]*entry[E, R]{e}, func() {})
 		}
+		answered()
 		return
 	}
+	answered()
 	for i, e := range batch {
 		switch {
 		case err != nil:
 			e.err = err
-		case outcomes[i].err != nil && false:
+		case outcomes[i].err != nil && passes(outcomes[i].err) && e.ctx.Err() == nil:
 			j.again(e)
 			continue
 		default:

@@ -3,6 +3,7 @@ package sqsbus
 import (
 	"bytes"
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,7 +104,7 @@ func TestAMessageThatDidNotArriveWholeIsLeft(t *testing.T) {
 		defer shutDown(t, q)
 		send(t, q, "damaged")
 		times := 1
-		e.damage = func() bool { times--; return times >= 0 }
+		e.set(func() { e.damage = func() bool { times--; return times >= 0 } })
 		m := receive(t, q, time.Minute)
 		if d := bus.Details(m); d.ReceiveCount != 2 {
 			t.Errorf("the message came at its delivery %d; want the second", d.ReceiveCount)
@@ -181,6 +182,20 @@ func TestTheSDKsClientComesWithAs(t *testing.T) {
 			t.Fatalf("a receive gives %+v, %v", got, err)
 		}
 		q.Release(t.Context())
+		entry := types.ChangeMessageVisibilityBatchRequestEntry{Id: new("v"), ReceiptHandle: got.Messages[0].ReceiptHandle, VisibilityTimeout: 77}
+		changed, err := client.ChangeMessageVisibilityBatch(t.Context(), &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: new(testQueue), Entries: []types.ChangeMessageVisibilityBatchRequestEntry{entry}})
+		if err != nil || len(changed.Successful) != 1 || e.all("ChangeMessageVisibilityBatch")[0].in.Entries[0].VisibilityTimeout != 77 {
+			t.Errorf("a change gives %+v, %v", changed, err)
+		}
+		entry.VisibilityTimeout = 50_000
+		changed, err = client.ChangeMessageVisibilityBatch(t.Context(), &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: new(testQueue), Entries: []types.ChangeMessageVisibilityBatchRequestEntry{entry}})
+		if err != nil || len(changed.Failed) != 1 {
+			t.Errorf("a change out of range gives %+v, %v", changed, err)
+		}
+		_, err = client.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: new(testQueue), Entries: []types.SendMessageBatchRequestEntry{{Id: new("a")}}})
+		if !errors.Is(err, spec.MissingParameter) {
+			t.Errorf("a message without a body: %v", err)
+		}
 		deleted, err := client.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: new(testQueue), Entries: []types.DeleteMessageBatchRequestEntry{
 			{Id: new("x"), ReceiptHandle: got.Messages[0].ReceiptHandle},
 		}})

@@ -48,6 +48,7 @@ func (b *Backend) openQueue(ctx context.Context, cfg aws.Config, a *address, clo
 	ls := new(leases)
 	changer := newChanger(q.client, q.url, ls, a.nackDelay)
 	q.front = &front{
+		queue:    q.url,
 		sender:   newSender(q.client, q.url),
 		receiver: newReceiver(q.client, q.url, a.receive, ls, changer, b.options.Logger),
 		deleter:  newDeleter(q.client, q.url, ls, b.options.Logger),

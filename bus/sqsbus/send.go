@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -169,7 +170,8 @@ func entryError(code, message string, senderFault bool) error {
 // failure is an entry's failure as SQS tells it.
 func failure(id *string, err error) types.BatchResultErrorEntry {
 	f := types.BatchResultErrorEntry{Id: id, Message: aws.String(err.Error()), Code: aws.String("InternalError")}
-	if api, ok := err.(smithy.APIError); ok {
+	var api smithy.APIError
+	if errors.As(coded(err), &api) {
 		f.Code, f.SenderFault = aws.String(api.ErrorCode()), api.ErrorFault() == smithy.FaultClient
 	}
 	return f

@@ -52,7 +52,7 @@ func TestSubscriptionSurvivesAMinuteOfFaults(t *testing.T) {
 				send(t, q, "before", "after")
 				m := receive(t, q, time.Second)
 				start := time.Now()
-				e.fault = aMinuteOf(f, "ReceiveMessage", "DeleteMessageBatch")
+				e.set(func() { e.fault = aMinuteOf(f, "ReceiveMessage", "DeleteMessageBatch") })
 				m.Ack()
 				receive(t, q, 2*time.Minute).Ack()
 				if f.garbled { // a request whose answer is cut off took effect
@@ -74,7 +74,7 @@ func TestStockSubscriptionEndsAtAFewFaults(t *testing.T) {
 				e.create(t, "donors", spec.QueueSettings{})
 				q := e.stock(drained)
 				defer e.stop(q)
-				e.fault = aMinuteOf(f, "ReceiveMessage")
+				e.set(func() { e.fault = aMinuteOf(f, "ReceiveMessage") })
 				_, err := q.Subscription.Receive(t.Context())
 				time.Sleep(2 * time.Minute)
 				if _, again := q.Subscription.Receive(t.Context()); err == nil || again == nil {
@@ -91,7 +91,7 @@ func TestSendSurvivesAMinuteOfFaults(t *testing.T) {
 		e.create(t, "donors", spec.QueueSettings{})
 		q := e.open(t, "")
 		defer shutDown(t, q)
-		e.fault = aMinuteOf(faults["503"], "SendMessageBatch")
+		e.set(func() { e.fault = aMinuteOf(faults["503"], "SendMessageBatch") })
 		send(t, q, "patient")
 		e.counts(t, 1, 0, 0)
 	})
@@ -105,12 +105,14 @@ func TestRequestThatHangsIsTriedAgain(t *testing.T) {
 		defer shutDown(t, q)
 		send(t, q, "m")
 		start := time.Now()
-		e.fault = func(c *call) *fault {
-			if c.action == "ReceiveMessage" && c.at == start {
-				return &fault{hang: true}
+		e.set(func() {
+			e.fault = func(c *call) *fault {
+				if c.action == "ReceiveMessage" && c.at == start {
+					return &fault{hang: true}
+				}
+				return nil
 			}
-			return nil
-		}
+		})
 		receive(t, q, 2*time.Minute).Ack()
 	})
 }
@@ -131,14 +133,15 @@ func TestSubscriptionSurvivesFailedEntries(t *testing.T) {
 		name   string
 		action string
 		code   string
+		times  int
 		end    func(*pubsub.Message)
 		late   int64
 	}{
-		{"a delete that is tried again", "DeleteMessageBatch", "InternalError", (*pubsub.Message).Ack, 0},
-		{"a delete with a stale receipt", "DeleteMessageBatch", "ReceiptHandleIsInvalid", (*pubsub.Message).Ack, 1},
-		{"a delete that has expired", "DeleteMessageBatch", "InvalidParameterValue", (*pubsub.Message).Ack, 1},
-		{"a nack that is tried again", "ChangeMessageVisibilityBatch", "InternalError", (*pubsub.Message).Nack, 0},
-		{"a nack with a stale receipt", "ChangeMessageVisibilityBatch", "MessageNotInflight", (*pubsub.Message).Nack, 0},
+		{"a delete that is tried again", "DeleteMessageBatch", "InternalError", 3, (*pubsub.Message).Ack, 0},
+		{"a delete with a stale receipt", "DeleteMessageBatch", "ReceiptHandleIsInvalid", 1, (*pubsub.Message).Ack, 1},
+		{"a delete that has expired", "DeleteMessageBatch", "InvalidParameterValue", 1, (*pubsub.Message).Ack, 1},
+		{"a nack that is tried again", "ChangeMessageVisibilityBatch", "InternalError", 3, (*pubsub.Message).Nack, 0},
+		{"a nack with a stale receipt", "ChangeMessageVisibilityBatch", "MessageNotInflight", 1, (*pubsub.Message).Nack, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -148,17 +151,18 @@ func TestSubscriptionSurvivesFailedEntries(t *testing.T) {
 				q := e.open(t, "?visibility=30s")
 				defer shutDown(t, q)
 				send(t, q, "one", "two")
-				e.entry = failing(c.action, c.code, 3)
+				e.set(func() { e.entry = failing(c.action, c.code, c.times) })
 				c.end(receive(t, q, time.Second))
 				time.Sleep(10 * time.Second)
 				receive(t, q, time.Minute).Ack()
+				time.Sleep(time.Second)
 				if n, _ := q.LateAcks(); n != c.late {
 					t.Errorf("%d late acknowledgements; want %d", n, c.late)
 				}
 				shutDown(t, bus.Wrap(stock.Topic, nil))
 
 				send(t, q, "for stock")
-				e.entry = failing(c.action, c.code, 3)
+				e.set(func() { e.entry = failing(c.action, c.code, c.times) })
 				c.end(receive(t, stock, time.Minute))
 				time.Sleep(10 * time.Second)
 				if _, err := stock.Subscription.Receive(t.Context()); err == nil {
@@ -188,7 +192,7 @@ func TestPermanentErrorsSurfaceAtOnceWithTheirCode(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := newEndpoint()
 				e.create(t, "donors", spec.QueueSettings{})
-				e.fault = func(*call) *fault { return &c.fault }
+				e.set(func() { e.fault = func(*call) *fault { return &c.fault } })
 				q := e.open(t, "?visibility=30s")
 				start := time.Now()
 				_, err := q.Subscription.Receive(t.Context())
@@ -221,7 +225,7 @@ func TestStockErrorsHaveNoCode(t *testing.T) {
 		q := e.stock(drained)
 		defer e.stop(q)
 		for _, code := range []string{"AccessDeniedException", "ThrottlingException", "InvalidParameterValue"} {
-			e.fault = func(*call) *fault { return &fault{status: 400, code: code} }
+			e.set(func() { e.fault = func(*call) *fault { return &fault{status: 400, code: code} } })
 			err := q.Topic.Send(t.Context(), &pubsub.Message{Body: []byte("x")})
 			if gcerrors.Code(err) != gcerrors.Unknown {
 				t.Errorf("%s has the code %v: a trap less", code, gcerrors.Code(err))

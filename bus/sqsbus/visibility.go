@@ -54,26 +54,40 @@ func (c *changer) change(ctx context.Context, urgent bool, changes []driver.Visi
 	return errs
 }
 
-// nacks answers the ChangeMessageVisibilityBatch with which the stock driver gives
-// messages back: it asks for one second whatever was meant. A message whose lease
-// has been lost is not given back, since another receiver may have it. Only what
-// concerns all messages is an error.
-func (c *changer) nacks(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
+// stockNack is the timeout, in seconds, that the stock driver asks for to give a
+// message back, whatever was meant.
+const stockNack = 1
+
+// batch answers ChangeMessageVisibilityBatch, with which the stock driver gives
+// messages back. Where it does, the timeout is the one that was meant. A message
+// whose lease has been lost is not given back, since another receiver may have it.
+// Only what concerns all messages is an error.
+func (c *changer) batch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
 	out := &sqs.ChangeMessageVisibilityBatchOutput{}
 	changes := make([]driver.VisibilityChange, len(in.Entries))
 	urgent := false
 	for i, e := range in.Entries {
-		changes[i] = driver.VisibilityChange{ReceiptHandle: aws.ToString(e.ReceiptHandle), Timeout: c.nackDelay}
-		if l := c.leases.find(aws.ToString(e.ReceiptHandle)); l != nil && l.isReleased() {
+		changes[i] = driver.VisibilityChange{ReceiptHandle: aws.ToString(e.ReceiptHandle), Timeout: time.Duration(e.VisibilityTimeout) * time.Second}
+		if e.VisibilityTimeout != stockNack {
+			continue
+		}
+		changes[i].Timeout = c.nackDelay
+		if l := c.leases.find(changes[i].ReceiptHandle); l != nil && l.isReleased() {
 			changes[i].Timeout, urgent = 0, true
 		}
 	}
 	for i, err := range c.change(ctx, urgent, changes) {
-		if err != nil && concernsAll(err) {
+		id := in.Entries[i].Id
+		switch nack := in.Entries[i].VisibilityTimeout == stockNack; {
+		case err != nil && concernsAll(err):
 			return nil, err
+		case err != nil && !nack:
+			out.Failed = append(out.Failed, failure(id, err))
+			continue
+		case nack:
+			c.leases.done(changes[i].ReceiptHandle)
 		}
-		c.leases.done(changes[i].ReceiptHandle)
-		out.Successful = append(out.Successful, types.ChangeMessageVisibilityBatchResultEntry{Id: in.Entries[i].Id})
+		out.Successful = append(out.Successful, types.ChangeMessageVisibilityBatchResultEntry{Id: id})
 	}
 	return out, nil
 }
