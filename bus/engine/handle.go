@@ -107,9 +107,8 @@ type ReceiveRequest struct {
 // no error when the wait is over, and ctx's error when ctx ends first. When
 // 120,000 messages of a standard queue are in flight, a receive that does not
 // wait fails with OverLimit, and one that does waits for one to be deleted, as
-// on SQS. A receive that ctx ends
-// takes nothing: a message handed to it meanwhile is the next one to be
-// received, as if it had never been taken.
+// on SQS. A receive that ctx ends takes nothing: a message handed to it meanwhile
+// is the next one to be received, as if it had never been taken.
 func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, error) {
 	if err := r.check(); err != nil {
 		return nil, err
@@ -134,8 +133,10 @@ func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, erro
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
 	select {
-	case got := <-w.out:
-		return got.deliveries, got.err
+	case got = <-w.out:
+		if ctx.Err() == nil {
+			return got.deliveries, got.err
+		}
 	case <-timeout.C:
 	case <-ctx.Done():
 	}
@@ -143,16 +144,16 @@ func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, erro
 	defer q.unlock()
 	q.waiters.Remove(w.place)
 	select {
-	case got := <-w.out: // it was handed messages before it could leave
+	case got = <-w.out: // it was handed messages before it could leave
 		if ctx.Err() == nil {
 			return got.deliveries, got.err
 		}
-		for i := len(got.deliveries) - 1; i >= 0; i-- {
-			q.state.untake(got.deliveries[i].ReceiptHandle)
-		}
-		q.advance() // not before, or a short visibility timeout would be over
 	default:
 	}
+	for i := len(got.deliveries) - 1; i >= 0; i-- {
+		q.state.untake(got.deliveries[i].ReceiptHandle)
+	}
+	q.advance() // not before, or a short visibility timeout would be over
 	return nil, ctx.Err()
 }
 

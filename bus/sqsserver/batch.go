@@ -19,8 +19,8 @@ func checkBatch[E batchEntry](entries []E, entry string) error {
 	if len(entries) > spec.MaxBatchEntries {
 		return spec.Errorf(spec.TooManyEntriesInBatchRequest, "Maximum number of entries per request are %d. You have sent %d.", spec.MaxBatchEntries, len(entries))
 	}
-	for i, e := range entries {
-		id := e.entryID()
+	for i := range entries {
+		id := entries[i].entryID()
 		if spec.CheckBatchEntryID(id) != nil {
 			return spec.Errorf(spec.InvalidBatchEntryID, "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
 		}

@@ -2,6 +2,8 @@ package sqsserver
 
 import (
 	"bytes"
+	"crypto/md5"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -224,6 +226,11 @@ func doNothing(w http.ResponseWriter, r *http.Request) {
 const nothingID = "5fea7756-0ea4-451a-a703-a558b933e274"
 
 var nothingMD5 = md5Hex(benchBody)
+
+func md5Hex(s string) string {
+	sum := md5.Sum([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
 
 type nothingSent struct {
 	Id               string `json:",omitempty"`

@@ -14,35 +14,37 @@ import (
 	"omnibus/bus/spec"
 )
 
-// call is one request on its way through the server.
+// call is one request on its way through the server, with the memory that it
+// takes. Nothing keeps a part of that after the request: what the engine stores
+// are copies.
 type call struct {
 	server    *Server
 	req       *http.Request
 	query     bool // of the Query protocol
 	requestID string
-	bufs      *buffers
+	body      []byte
+	reader    jsonReader
+	json      jsonWriter // the answer, in one of the two
+	xml       xmlWriter
 }
 
-// buffers hold a request's body and its answer. Nothing keeps a part of them
-// after the request: what the engine stores are copies.
-type buffers struct{ body, answer []byte }
+var calls = sync.Pool{New: func() any { return &call{} }}
 
-var bufferPool = sync.Pool{New: func() any {
-	return &buffers{make([]byte, 0, 4096), make([]byte, 0, 4096)}
-}}
-
-// maxPooled keeps the buffers of the rare large requests from staying.
+// maxPooled keeps the memory of the rare large requests from staying.
 const maxPooled = 64 << 10
 
 func newCall(s *Server, r *http.Request) *call {
-	return &call{server: s, req: r, requestID: newRequestID(), bufs: bufferPool.Get().(*buffers)}
+	c := calls.Get().(*call)
+	c.server, c.req, c.query, c.requestID = s, r, false, newRequestID()
+	return c
 }
 
 func (c *call) free() {
-	if cap(c.bufs.body) <= maxPooled && cap(c.bufs.answer) <= maxPooled {
-		bufferPool.Put(c.bufs)
+	if cap(c.body)+cap(c.json.buf)+cap(c.xml.buf) > maxPooled {
+		return
 	}
-	c.bufs = nil
+	c.server, c.req, c.reader = nil, nil, jsonReader{}
+	calls.Put(c)
 }
 
 // newRequestID returns a random UUID.
@@ -74,7 +76,7 @@ func (c *call) read(action string) error {
 	if c.req.ContentLength > maxRequestBytes {
 		return c.tooLarge(action)
 	}
-	buf := c.bufs.body[:0]
+	buf := c.body[:0]
 	if n := int(c.req.ContentLength); n >= cap(buf) {
 		buf = make([]byte, 0, n+1) // one more, so that the last read can find the end
 	}
@@ -84,7 +86,7 @@ func (c *call) read(action string) error {
 		}
 		n, err := c.req.Body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		c.bufs.body = buf
+		c.body = buf
 		switch {
 		case len(buf) > maxRequestBytes:
 			return c.tooLarge(action)
@@ -98,19 +100,20 @@ func (c *call) read(action string) error {
 
 // tooLarge is the error of a request that cannot but hold too large a message.
 func (c *call) tooLarge(action string) error {
-	if action == "SendMessageBatch" || bytes.Contains(c.bufs.body, []byte("Action=SendMessageBatch&")) {
-		return batchTooLong(max(int(c.req.ContentLength), len(c.bufs.body)))
+	if action == "SendMessageBatch" || bytes.Contains(c.body, []byte("Action=SendMessageBatch&")) {
+		return batchTooLong(max(int(c.req.ContentLength), len(c.body)))
 	}
 	return messageTooLong(spec.MaxMessageBytes)
 }
 
 // send sends the answer.
-func (c *call) send(w http.ResponseWriter, status int) {
+func (c *call) send(w http.ResponseWriter, status int, answer []byte) {
 	h := w.Header()
-	h["X-Amzn-Requestid"] = []string{c.requestID}
-	h["Content-Length"] = []string{strconv.Itoa(len(c.bufs.answer))}
+	values := [...]string{c.requestID, strconv.Itoa(len(answer))} // one allocation for both
+	h["X-Amzn-Requestid"] = values[0:1:1]
+	h["Content-Length"] = values[1:2:2]
 	w.WriteHeader(status)
-	_, _ = w.Write(c.bufs.answer) // the client has gone; there is nobody to tell
+	_, _ = w.Write(answer) // an error is that the client has gone; there is nobody to tell
 }
 
 // An action is one action of the API, for one request: it takes the request's
@@ -158,6 +161,10 @@ func (c *call) waitContext() (context.Context, context.CancelFunc) {
 	stop := context.AfterFunc(c.server.draining, cancel)
 	return ctx, func() { stop(); cancel() }
 }
+
+// errClientGone is the error of a request that nobody reads the answer of. It is
+// not answered.
+var errClientGone = errors.New("sqsserver: the client has gone")
 
 // isContextError reports that a receive ended because its context did.
 func isContextError(err error) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strconv"
 )
 
 // Client returns an HTTP client whose requests the server answers without a
@@ -12,8 +13,9 @@ import (
 // a synctest bubble. Whatever the URL of a request says, the server gets it; its
 // host is the one in the queue URLs that are answered.
 //
-// A request whose context ends returns that context's error, like one over a
-// socket, and a long poll takes nothing then.
+// A long poll whose context ends returns that context's error, as over a socket,
+// and takes nothing. A request that was answered has succeeded, even if its
+// context ends in the same instant.
 func (s *Server) Client() *http.Client { return &http.Client{Transport: transport{s}} }
 
 type transport struct{ server *Server }
@@ -27,14 +29,14 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if in.Body == nil {
 		in.Body = http.NoBody
 	}
-	w := &recorder{header: http.Header{}, status: http.StatusOK}
+	w := &recorder{header: http.Header{}}
 	t.server.ServeHTTP(w, in)
 	_ = in.Body.Close() // a RoundTripper closes the body; that of a request in memory cannot fail
-	if err := r.Context().Err(); err != nil {
-		return nil, err
+	if w.status == 0 {  // no answer, since the client has gone
+		return nil, r.Context().Err()
 	}
 	return &http.Response{
-		Status: http.StatusText(w.status), StatusCode: w.status,
+		Status: strconv.Itoa(w.status) + " " + http.StatusText(w.status), StatusCode: w.status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r,
 	}, nil
@@ -43,7 +45,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // recorder is a http.ResponseWriter that keeps what is written.
 type recorder struct {
 	header http.Header
-	status int
+	status int // 0 before there is an answer
 	body   bytes.Buffer
 }
 

@@ -1,7 +1,9 @@
 package sqsserver
 
 import (
+	"crypto/md5"
 	"encoding/base64"
+	"encoding/hex"
 	"strconv"
 	"unicode/utf8"
 )
@@ -47,6 +49,13 @@ func (w *jsonWriter) blob(name string, b []byte) {
 	w.name(name)
 	w.buf = append(w.buf, '"')
 	w.buf = base64.StdEncoding.AppendEncode(w.buf, b)
+	w.buf = append(w.buf, '"')
+}
+
+func (w *jsonWriter) digest(name string, sum [md5.Size]byte) {
+	w.name(name)
+	w.buf = append(w.buf, '"')
+	w.buf = hex.AppendEncode(w.buf, sum[:])
 	w.buf = append(w.buf, '"')
 }
 

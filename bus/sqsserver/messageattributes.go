@@ -4,32 +4,16 @@ import (
 	"cmp"
 	"crypto/md5"
 	"encoding/binary"
-	"encoding/hex"
 	"slices"
 	"strings"
 
 	"omnibus/bus/spec"
 )
 
-// md5Hex returns the MD5 of a body, by which clients check what was received.
-func md5Hex(s string) string {
-	sum := md5.Sum([]byte(s))
-	return hexText(sum)
-}
-
-func hexText(sum [md5.Size]byte) string {
-	var h [2 * md5.Size]byte
-	hex.Encode(h[:], sum[:])
-	return string(h[:])
-}
-
-// md5OfAttributes returns the MD5 of attributes that are sorted by name
-// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html#sqs-attributes-md5-message-digest-calculation),
-// "" without any.
-func md5OfAttributes(attrs []spec.NamedAttribute) string {
-	if len(attrs) == 0 {
-		return ""
-	}
+// md5OfAttributes returns the MD5 of attributes that are sorted by name, by which
+// clients check them
+// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html#sqs-attributes-md5-message-digest-calculation).
+func md5OfAttributes(attrs []spec.NamedAttribute) [md5.Size]byte {
 	buf := make([]byte, 0, 512)
 	for i := range attrs {
 		a := &attrs[i]
@@ -44,7 +28,7 @@ func md5OfAttributes(attrs []spec.NamedAttribute) string {
 			buf = appendCounted(buf, a.StringValue)
 		}
 	}
-	return hexText(md5.Sum(buf))
+	return md5.Sum(buf)
 }
 
 func appendCounted(buf []byte, s string) []byte {
@@ -149,7 +133,7 @@ func writeAttributes(w writer, attrs []spec.NamedAttribute) {
 	if len(attrs) == 0 {
 		return
 	}
-	w.text("MD5OfMessageAttributes", md5OfAttributes(attrs))
+	w.digest("MD5OfMessageAttributes", md5OfAttributes(attrs))
 	w.beginMap("MessageAttributes")
 	for i := range attrs {
 		a := &attrs[i]

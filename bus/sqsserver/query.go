@@ -68,7 +68,7 @@ func (c *call) form() (*form, error) {
 	if err := c.read(""); err != nil {
 		return nil, err
 	}
-	return f, f.parse(string(c.bufs.body))
+	return f, f.parse(string(c.body))
 }
 
 func (f *form) parse(s string) error {

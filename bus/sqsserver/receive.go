@@ -1,6 +1,8 @@
 package sqsserver
 
 import (
+	"crypto/md5"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,7 +18,8 @@ import (
 // request's own visibility timeout; system attributes by
 // MessageSystemAttributeNames and by the older AttributeNames; message
 // attributes by name, by prefix ("bar.*") and All; ReceiveRequestAttemptId on
-// FIFO queues; at most 120,000 messages in flight.
+// FIFO queues; at most 120,000 messages in flight, over which a short poll of a
+// standard queue fails, and a long poll waits.
 //
 // Not as on AWS: there is no sampling, so a receive gets as many messages as are
 // there and were asked for. Nobody signs in, so SenderId is always the account's
@@ -91,22 +94,23 @@ func (a *receiveMessage) run(c *call) error {
 	first := a.request
 	first.Wait = new(time.Duration(0))
 	a.deliveries, err = q.Receive(c.req.Context(), first)
-	if err != nil || len(a.deliveries) > 0 || c.server.draining.Err() != nil || a.wait != nil && *a.wait == 0 {
-		return a.failed(err)
+	short := c.server.draining.Err() != nil || a.wait != nil && *a.wait == 0
+	if len(a.deliveries) > 0 || short || err != nil && !errors.Is(err, spec.OverLimit) { // for which a long poll waits
+		return receiveError(c, err)
 	}
 	ctx, cancel := c.waitContext()
 	defer cancel()
 	a.deliveries, err = q.Receive(ctx, a.request)
-	if isContextError(err) {
-		return nil // the server drains, or the client has gone and reads no answer
-	}
-	return a.failed(err)
+	return receiveError(c, err)
 }
 
-// failed returns err with AWS's text.
-func (a *receiveMessage) failed(err error) error {
-	if err == nil || isContextError(err) {
-		return nil
+// receiveError returns the error of a receive with AWS's text.
+func receiveError(c *call, err error) error {
+	switch {
+	case c.req.Context().Err() != nil && isContextError(err):
+		return errClientGone
+	case isContextError(err):
+		return nil // the server drains
 	}
 	return reword(gone(err), spec.OverLimit, fmt.Sprintf("Too many messages in flight: at most %d are allowed.", spec.MaxInFlight))
 }
@@ -149,7 +153,7 @@ func (a *receiveMessage) answer(w writer) {
 		w.beginItem("Message")
 		w.text("MessageId", d.ID)
 		w.text("ReceiptHandle", d.ReceiptHandle)
-		w.text("MD5OfBody", md5Hex(d.Body))
+		w.digest("MD5OfBody", md5.Sum([]byte(d.Body)))
 		w.text("Body", d.Body)
 		a.writeSystem(w, d)
 		writeAttributes(w, selectAttributes(d.Attributes, a.names))

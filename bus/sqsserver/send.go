@@ -1,6 +1,7 @@
 package sqsserver
 
 import (
+	"crypto/md5"
 	"fmt"
 	"time"
 
@@ -30,7 +31,7 @@ type sendEntry struct {
 	sent    engine.Sent
 }
 
-func (e *sendEntry) entryID() string { return e.id }
+func (e sendEntry) entryID() string { return e.id }
 
 func (e *sendEntry) member(name []byte, r *jsonReader) {
 	switch string(name) {
@@ -116,12 +117,12 @@ func batchTooLong(size int) error {
 
 // write writes what AWS tells of a message that was sent.
 func (e *sendEntry) write(w writer) {
-	w.text("MD5OfMessageBody", md5Hex(e.message.Body))
+	w.digest("MD5OfMessageBody", md5.Sum([]byte(e.message.Body)))
 	if len(e.message.Attributes) > 0 {
-		w.text("MD5OfMessageAttributes", md5OfAttributes(e.message.Attributes))
+		w.digest("MD5OfMessageAttributes", md5OfAttributes(e.message.Attributes))
 	}
 	if len(e.system) > 0 {
-		w.text("MD5OfMessageSystemAttributes", md5OfAttributes(e.system))
+		w.digest("MD5OfMessageSystemAttributes", md5OfAttributes(e.system))
 	}
 	w.text("MessageId", e.sent.ID)
 	if e.sent.SequenceNumber != "" {
@@ -149,7 +150,7 @@ func (a *sendMessage) answer(w writer) { a.entry.write(w) }
 
 type sendMessageBatch struct {
 	queueURL string
-	entries  []*sendEntry
+	entries  []sendEntry
 	failures failures
 }
 
@@ -158,11 +159,11 @@ func (a *sendMessageBatch) member(name []byte, r *jsonReader) {
 	case "QueueUrl":
 		a.queueURL = r.text()
 	case "Entries":
-		a.entries = make([]*sendEntry, 0, spec.MaxBatchEntries)
+		a.entries = make([]sendEntry, 0, spec.MaxBatchEntries)
 		r.array(func() {
-			e := &sendEntry{}
+			a.entries = append(a.entries, sendEntry{})
+			e := &a.entries[len(a.entries)-1]
 			r.object(func(name []byte) { e.member(name, r) })
-			a.entries = append(a.entries, e)
 		})
 	default:
 		r.skip()
@@ -181,13 +182,15 @@ func (a *sendMessageBatch) run(c *call) error {
 		return err
 	}
 	size := 0
-	for _, e := range a.entries {
+	for i := range a.entries {
+		e := &a.entries[i]
 		size += spec.MessageSize(e.message.Body, e.message.Attributes)
 	}
 	if size > spec.MaxMessageBytes {
 		return batchTooLong(size)
 	}
-	for _, e := range a.entries {
+	for i := range a.entries {
+		e := &a.entries[i]
 		if err := e.send(q); err != nil {
 			a.failures.add(c, e.id, err)
 		}
@@ -204,7 +207,8 @@ func (a *sendMessageBatch) checkFIFO(q *engine.Queue) error {
 	if err != nil {
 		return gone(err)
 	}
-	for _, e := range a.entries {
+	for i := range a.entries {
+		e := &a.entries[i]
 		if e.message.Group == "" {
 			return spec.Errorf(spec.InvalidParameterValue, "The request must contain the parameter MessageGroupId.")
 		}
@@ -217,7 +221,8 @@ func (a *sendMessageBatch) checkFIFO(q *engine.Queue) error {
 
 func (a *sendMessageBatch) answer(w writer) {
 	w.beginList("Successful")
-	for _, e := range a.entries {
+	for i := range a.entries {
+		e := &a.entries[i]
 		if e.sent.ID == "" {
 			continue
 		}

@@ -93,7 +93,8 @@ var (
 )
 
 func (c *call) serveJSON(w http.ResponseWriter, target string) {
-	answer := jsonWriter{c.bufs.answer[:0]}
+	answer := &c.json
+	answer.buf = answer.buf[:0]
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	status := http.StatusOK
@@ -101,17 +102,19 @@ func (c *call) serveJSON(w http.ResponseWriter, target string) {
 	if err == nil {
 		err = a.run(c)
 	}
-	if err != nil {
+	switch {
+	case err == errClientGone:
+		return
+	case err != nil:
 		status = answer.writeError(h, asSpecError(err))
-	} else {
+	default:
 		answer.begin()
 		if a, ok := a.(answerer); ok {
-			a.answer(&answer)
+			a.answer(answer)
 		}
 		answer.end()
 	}
-	c.bufs.answer = answer.buf
-	c.send(w, status)
+	c.send(w, status, answer.buf)
 }
 
 const targetPrefix = "AmazonSQS."
@@ -129,25 +132,26 @@ func (c *call) decodeJSON(target string) (action, error) {
 		return nil, err
 	}
 	a := newAction()
-	return a, decode(a, c.bufs.body)
+	return a, c.decode(a, c.body)
 }
 
 // decode reads a JSON document into an action. No document at all is an empty
 // structure.
-func decode(a action, body []byte) error {
+func (c *call) decode(a action, body []byte) error {
 	if len(body) == 0 {
 		return nil
 	}
-	r := jsonReader{data: body}
-	r.object(func(name []byte) { a.member(name, &r) })
-	return r.end()
+	c.reader = jsonReader{data: body}
+	c.reader.object(func(name []byte) { a.member(name, &c.reader) })
+	return c.reader.end()
 }
 
 const xmlNamespace = "http://queue.amazonaws.com/doc/2012-11-05/"
 
 func (c *call) serveQuery(w http.ResponseWriter) {
 	c.query = true
-	answer := xmlWriter{c.bufs.answer[:0]}
+	answer := &c.xml
+	answer.buf = answer.buf[:0]
 	h := w.Header()
 	h["Content-Type"] = xmlType
 	status := http.StatusOK
@@ -155,17 +159,20 @@ func (c *call) serveQuery(w http.ResponseWriter) {
 	if err == nil {
 		err = a.run(c)
 	}
-	if err != nil {
+	switch {
+	case err == errClientGone:
+		return
+	case err != nil:
 		e := asSpecError(err)
 		if e.Code == codeSerialization { // a code of the JSON protocol's only
 			e = &spec.Error{Code: spec.InvalidParameterValue, Message: e.Message}
 		}
 		status = answer.writeError(e, c.requestID)
-	} else {
+	default:
 		answer.buf = append(answer.buf, `<?xml version="1.0"?><`+name+`Response xmlns="`+xmlNamespace+`">`...)
 		if a, ok := a.(answerer); ok {
 			answer.open(name + "Result")
-			a.answer(&answer)
+			a.answer(answer)
 			answer.close(name + "Result")
 		}
 		answer.open("ResponseMetadata")
@@ -173,8 +180,7 @@ func (c *call) serveQuery(w http.ResponseWriter) {
 		answer.close("ResponseMetadata")
 		answer.close(name + "Response")
 	}
-	c.bufs.answer = answer.buf
-	c.send(w, status)
+	c.send(w, status, answer.buf)
 }
 
 func (c *call) decodeQuery() (name string, a action, err error) {
@@ -195,7 +201,7 @@ func (c *call) decodeQuery() (name string, a action, err error) {
 		return "", nil, err
 	}
 	a = newAction()
-	return name, a, decode(a, body)
+	return name, a, c.decode(a, body)
 }
 
 // Actions returns the names of the actions that the server has, sorted.

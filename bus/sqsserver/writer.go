@@ -1,5 +1,7 @@
 package sqsserver
 
+import "crypto/md5"
+
 // writer writes an answer in one of the two protocols. An answer is a structure
 // of named texts, numbers and booleans, of lists, and of maps from texts. Where
 // the protocols name a thing differently, the JSON name comes first.
@@ -13,6 +15,7 @@ type writer interface {
 	number(name string, n int64)
 	boolean(name string, b bool)
 	blob(name string, b []byte)
+	digest(name string, sum [md5.Size]byte) // in hexadecimal
 
 	// A list of structures or of texts.
 	beginList(name string)

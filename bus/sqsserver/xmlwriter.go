@@ -1,7 +1,9 @@
 package sqsserver
 
 import (
+	"crypto/md5"
 	"encoding/base64"
+	"encoding/hex"
 	"strconv"
 	"unicode/utf8"
 )
@@ -42,6 +44,12 @@ func (w *xmlWriter) boolean(name string, b bool) {
 func (w *xmlWriter) blob(name string, b []byte) {
 	w.open(name)
 	w.buf = base64.StdEncoding.AppendEncode(w.buf, b)
+	w.close(name)
+}
+
+func (w *xmlWriter) digest(name string, sum [md5.Size]byte) {
+	w.open(name)
+	w.buf = hex.AppendEncode(w.buf, sum[:])
 	w.close(name)
 }
 

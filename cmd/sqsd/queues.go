@@ -108,6 +108,9 @@ func parseQueues(text []byte) (queueFile, error) {
 		q := queueSpec{name: name, attributes: map[string]string{}, line: lineAt(d.InputOffset())}
 		var raw map[string]json.RawMessage
 		if err := d.Decode(&raw); err != nil {
+			if errors.As(err, new(*json.UnmarshalTypeError)) {
+				err = errors.New("want an object of attributes")
+			}
 			return fail(fmt.Errorf("queue %s: %w", name, err))
 		}
 		for attribute, value := range raw {

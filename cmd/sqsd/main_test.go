@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCommandLine(t *testing.T) {
+	for _, test := range []struct {
+		args   string
+		status int
+		want   string
+	}{
+		{"-h", 0, "loopback address"},
+		{"-addr 0.0.0.0:9324", exitUsage, "-addr 0.0.0.0:9324 is not a loopback address"},
+		{"-addr :9324", exitUsage, "-addr :9324 is not a loopback address"},
+		{"-addr 192.168.1.1:9324", exitUsage, "is not a loopback address"},
+		{"-addr example.com:9324", exitUsage, "is not a loopback address"},
+		{"-addr 127.0.0.1", exitUsage, "missing port"},
+		{"-account 12", exitUsage, `account "12" is not 12 digits`},
+		{"-region US", exitUsage, `region "US"`},
+		{"-nonsense", exitUsage, "flag provided but not defined"},
+		{"queues.json", exitUsage, `unexpected argument "queues.json"`},
+		{"-addr 127.0.0.1:0 -queues none.json", exitFailed, "none.json"},
+	} {
+		var out bytes.Buffer
+		if status := run(t.Context(), strings.Fields(test.args), &out, &out); status != test.status || !strings.Contains(out.String(), test.want) {
+			t.Errorf("sqsd %s: status %d, %s; want %d, %s", test.args, status, out.String(), test.status, test.want)
+		}
+	}
+}
+
+func TestTakenPortIsAnError(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var out bytes.Buffer
+	if status := run(t.Context(), []string{"-addr", l.Addr().String()}, &out, &out); status != exitFailed || !strings.Contains(out.String(), "in use") {
+		t.Errorf("status %d, %s", status, out.String())
+	}
+}
+
+func TestQueueFileErrorsNameTheLine(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"", ":1: byte 0: the file ends in the middle of a value"},
+		{"[]", ":1: byte 1: want an object of queues, found ["},
+		{"{\n\"a\": {},\n\"b\": 5\n}", ":3: byte 17: queue b: want an object of attributes"},
+		{"{\n\"a\": {\"x\":\n", ":3: byte 13: the file ends in the middle of a value"},
+		{"{\n\"a\" {}}", ":2: byte 6: queue a: expected colon after object key"},
+		{"{} {}", ":1: byte 4: something follows the object of queues"},
+		{"{\n\n\"a b\": {}}", ":3: queue a b: Can only include alphanumeric characters"},
+		{"{\"a\": {},\n\"b\": {\"DelaySeconds\": 901}}", ":2: queue b: Invalid value for the parameter DelaySeconds."},
+		{"{\"a\": {\"RedrivePolicy\": {\"deadLetterTargetArn\": \"arn:aws:sqs:us-east-1:000000000000:b\", \"maxReceiveCount\": 3}}, \"b\": {}}", ":1: queue a: "},
+	} {
+		path := filepath.Join(t.TempDir(), "queues.json")
+		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if status := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-queues", path}, &out, &out); status != exitFailed || !strings.Contains(out.String(), path+test.want) {
+			t.Errorf("%q: status %d, %s; want %s", test.text, status, out.String(), test.want)
+		}
+	}
+}
+
+// daemon is a running sqsd.
+type daemon struct {
+	t    *testing.T
+	base string // http://127.0.0.1:port
+	bus  string // what it prints as BUS_URL
+	stop context.CancelFunc
+	done chan int
+}
+
+func start(t *testing.T, args ...string) *daemon {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	d := &daemon{t: t, stop: stop, done: make(chan int, 1)}
+	go func() {
+		d.done <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), w, w)
+		w.Close()
+	}()
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		if base, ok := strings.CutPrefix(lines.Text(), "sqsd: listening on "); ok {
+			d.base, _, _ = strings.Cut(base, ",")
+		}
+		if bus, ok := strings.CutPrefix(lines.Text(), "BUS_URL="); ok {
+			d.bus = bus
+			go io.Copy(io.Discard, r)
+			t.Cleanup(stop)
+			return d
+		}
+	}
+	t.Fatalf("sqsd ended: %d", <-d.done)
+	return nil
+}
+
+// call sends a form to the queue at a URL.
+func (d *daemon) call(url, form string) string {
+	d.t.Helper()
+	resp, err := http.Post(url, "application/x-www-form-urlencoded", strings.NewReader(form))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return string(answer)
+}
+
+func TestQueuesOfTheFileAreThereAtStart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queues.json")
+	text := `{
+		"dead": {},
+		"donors": {"DelaySeconds": "5", "VisibilityTimeout": 7,
+			"RedrivePolicy": {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123456789012:dead", "maxReceiveCount": 3}},
+		"orders.fifo": {"ContentBasedDeduplication": true}
+	}`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := start(t, "-queues", path, "-region", "eu-west-1", "-account", "123456789012")
+	if want := d.base + "/123456789012/dead"; d.bus != want {
+		t.Errorf("BUS_URL is %s, want %s", d.bus, want)
+	}
+	got := d.call(d.base+"/123456789012/donors", "Action=GetQueueAttributes&AttributeName.1=All")
+	for _, want := range []string{"<Name>DelaySeconds</Name><Value>5</Value>", "<Name>VisibilityTimeout</Name><Value>7</Value>", "maxReceiveCount&quot;:3", "arn:aws:sqs:eu-west-1:123456789012:donors"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("donors has no %s: %s", want, got)
+		}
+	}
+	if got := d.call(d.base+"/123456789012/orders.fifo", "Action=SendMessage&MessageBody=a&MessageGroupId=g"); !strings.Contains(got, "<SequenceNumber>") {
+		t.Error(got)
+	}
+}
+
+func TestLenientPurgesTwice(t *testing.T) {
+	for flag, want := range map[string]bool{"-lenient=false": false, "-lenient": true} {
+		d := start(t, flag)
+		d.call(d.base, "Action=CreateQueue&QueueName=donors")
+		d.call(d.bus, "Action=PurgeQueue")
+		if got := d.call(d.bus, "Action=PurgeQueue"); strings.Contains(got, "PurgeQueueResponse") != want {
+			t.Errorf("%s: %s", flag, got)
+		}
+	}
+}
+
+func TestSignalDrains(t *testing.T) {
+	d := start(t)
+	d.call(d.base, "Action=CreateQueue&QueueName=donors")
+	answer := make(chan string, 1)
+	go func() { answer <- d.call(d.bus, "Action=ReceiveMessage&WaitTimeSeconds=20") }()
+	time.Sleep(50 * time.Millisecond) // real time: the poll is on a socket
+	begun := time.Now()
+	d.stop()
+	if got := <-answer; !strings.Contains(got, "<ReceiveMessageResult></ReceiveMessageResult>") {
+		t.Errorf("the poll was answered %s", got)
+	}
+	if status := <-d.done; status != 0 || time.Since(begun) > 2*time.Second {
+		t.Errorf("status %d after %v", status, time.Since(begun))
+	}
+}
