@@ -70,8 +70,8 @@ func TestBrokenBackendsAreRejected(t *testing.T) {
 			}
 			t.Errorf("it breaks  %s\nit is to break %s", strings.Join(broken, " "), strings.Join(want, " "))
 			for name, first := range why {
-				if !slices.Contains(want, name) {
-					t.Logf("%s: %s", name, first)
+				if line, _, _ := strings.Cut(first, "\n"); !slices.Contains(want, name) {
+					t.Logf("%s: %s", name, line)
 				}
 			}
 		})
@@ -79,9 +79,11 @@ func TestBrokenBackendsAreRejected(t *testing.T) {
 }
 
 func TestEveryPromiseIsBrokenByAFault(t *testing.T) {
-	broken := map[string]bool{}
+	// All promises shut their queues down. So those that do nothing else cannot be
+	// broken alone; no other promise counts as broken by what breaks all.
+	broken := map[string]bool{"shutdown": true}
 	for _, f := range faults {
-		for _, name := range strings.Fields(f.breaks) { // "all" does not count
+		for _, name := range strings.Fields(f.breaks) {
 			broken[name] = true
 		}
 	}

@@ -37,10 +37,9 @@
 //
 // Durations in the kit are whole seconds, so that backends which count those can
 // keep them. Virtual runs each promise in a testing/synctest bubble and demands
-// the very instant. In real time all promises run at once, whatever -parallel
-// says, since they spend their time waiting; what must not happen before its
-// time is checked exactly, what must happen by a time has [Backend.Slack] or
-// more. A promise takes at most about 15 seconds then, and those that take
+// the very instant. In real time 16 promises run at once, whatever -parallel says,
+// since they spend their time waiting; what must not happen before its time is
+// checked exactly, what must happen by a time has [Backend.Slack] or more. A promise takes at most about 15 seconds then, and those that take
 // minutes by nature (retention, the interval between purges, the window of
 // deduplication) are checked in virtual time only.
 //
@@ -70,14 +69,14 @@ type Backend struct {
 	// the URL for a queue's name. It is called once for each promise, inside the
 	// bubble if Virtual, and registers its clean-up with t.Cleanup. Names are
 	// like those of SQS, 1 to 80 of A-Z, a-z, 0-9 and hyphen, with the suffix
-	// .fifo if the backend declares groups; they are the names that redrive
-	// policies use. They are unique, so that one shared place will do where it
-	// must, and in real time queues that can be deleted are.
+	// .fifo if the backend declares groups, and a few that SQS does not allow; they
+	// are the names that redrive policies use. They are unique, so that one shared
+	// place will do where it must, and in real time queues that can be deleted are.
 	Setup func(t testing.TB) (mux *bus.Mux, url func(name string) string)
 
 	// Virtual runs each promise in a testing/synctest bubble, in virtual time.
 	// Setup must then make everything anew that has goroutines, channels or
-	// timers. Otherwise promises run in real time, all at once.
+	// timers. Otherwise promises run in real time, many at once.
 	Virtual bool
 
 	// Slack is how much later than at once a waiting Receive may return a

@@ -36,6 +36,7 @@ func keepsDeadLetters(t *trial) {
 		m.Nack()
 	}
 	wait := dead.begin()
+	t.settle()
 	moved := span{from: time.Now()}
 	source.begin() // it moves at the receive that is one too many
 	moved.by = time.Now()

@@ -76,8 +76,10 @@ func keepsConcurrentDelivery(t *trial) {
 // collect receives and acknowledges n different messages, with so many receivers
 // on each of the queues, and checks that none comes twice.
 func (t *trial) collect(n, receivers int, queues ...*queue) {
-	ctx, cancel := context.WithTimeout(t.ctx, t.patience())
+	ctx, cancel := context.WithCancel(t.ctx)
 	defer cancel()
+	giveUp := time.AfterFunc(t.patience(), cancel)
+	defer giveUp.Stop()
 	var mu sync.Mutex // guards seen
 	seen := map[string]bool{}
 	var wg sync.WaitGroup
@@ -93,6 +95,7 @@ func (t *trial) collect(n, receivers int, queues ...*queue) {
 					return
 				}
 				m.Ack()
+				giveUp.Reset(t.patience())
 				mu.Lock()
 				if seen[string(m.Body)] {
 					t.Errorf("%v came twice", m)
@@ -156,6 +159,7 @@ func keepsNackOthers(t *trial) {
 	a.send("given back")
 	m := a.receive()
 	wait := b.begin()
+	t.settle()
 	given := span{from: time.Now()}
 	m.Nack()
 	given.by = time.Now()

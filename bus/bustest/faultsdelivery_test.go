@@ -23,9 +23,10 @@ var deliveryFaults = []fault{
 			}
 			return true
 		}},
-	{name: "delivers what was acknowledged a second time", breaks: "delivery bad-message cancel change-visibility-batch concurrent-delivery content-deduplication " +
-		"counts dead-letters deduplication delay group-lock group-order groups-parallel late-acks nack " +
-		"own-visibility purge queue-delay release shutdown-flush stale-ack visibility",
+	{name: "ignores acks",
+		breaks: "delivery bad-message cancel change-visibility-batch concurrent-delivery content-deduplication " +
+			"counts dead-letters deduplication delay group-lock group-order groups-parallel late-acks nack " +
+			"own-visibility purge queue-delay release shutdown-flush stale-ack visibility",
 		ack: func(e *end, d engine.Delivery) {}},
 	{name: "trims bodies", breaks: "delivery message-characters",
 		message: func(m *cdk.Message) { m.Body = []byte(strings.TrimSpace(string(m.Body))) }},
@@ -42,9 +43,10 @@ var deliveryFaults = []fault{
 				m.Metadata[strings.ToLower(k)] = v
 			}
 		}},
-	{name: "gives each consumer a queue of its own", breaks: "competing-consumers cancel-release create deleted details group-lock groups-parallel late-acks " +
-		"lost-lease nack-others own-visibility queue-visibility release shutdown-flush shutdown-release " +
-		"stale-ack stale-nack",
+	{name: "gives each consumer a queue of its own",
+		breaks: "competing-consumers cancel-release create deleted details group-lock groups-parallel late-acks " +
+			"lost-lease nack-others own-visibility queue-visibility release shutdown-flush shutdown-release " +
+			"stale-ack stale-nack",
 		opener: func(w *wrapper) driver.Opener {
 			return opener{wrapper: w, open: func(ctx context.Context, u *url.URL) (driver.Queue, error) {
 				w.mu.Lock()
@@ -56,19 +58,24 @@ var deliveryFaults = []fault{
 				return w.OpenQueue(ctx, u)
 			}}
 		}},
-	{name: "ignores nacks", breaks: "nack nack-others counts dead-letters redrive release shutdown-release",
-		nack: func(*end, engine.Delivery) {}},
-	{name: "nacks within a second", breaks: "nack nack-others counts dead-letters redrive release shutdown-release",
-		nack: func(e *end, d engine.Delivery) { e.q.ChangeVisibility(d.ReceiptHandle, time.Second) }},
+	{name: "ignores nacks",
+		breaks: "nack nack-others counts dead-letters redrive release shutdown-release",
+		nack:   func(*end, engine.Delivery) {}},
+	{name: "nacks within a second",
+		breaks: "nack nack-others counts dead-letters redrive release shutdown-release",
+		nack:   func(e *end, d engine.Delivery) { e.q.ChangeVisibility(d.ReceiptHandle, time.Second) }},
 }
 
 var waitingFaults = []fault{
-	{name: "polls and does not say so", breaks: "wake-up change-visibility change-visibility-batch dead-letters delay delay-range group-lock " +
-		"lost-lease nack-others own-visibility queue-delay queue-visibility redrive settings stale-ack " +
-		"stale-nack visibility wake-up-many",
+	{name: "polls and does not say so",
+		breaks: "wake-up change-visibility change-visibility-batch dead-letters delay delay-range group-lock " +
+			"lost-lease nack-others own-visibility queue-delay queue-visibility redrive settings stale-ack " +
+			"stale-nack visibility wake-up-many",
+		may:     "nack release shutdown-release groups-parallel",
 		receive: poll},
-	{name: "wakes one receiver a second", breaks: "wake-up-many cancel-release change-visibility change-visibility-batch groups-parallel nack " +
-		"redrive release",
+	{name: "wakes one receiver a second",
+		breaks: "wake-up-many cancel-release change-visibility change-visibility-batch groups-parallel nack " +
+			"redrive release",
 		receive: func(e *end, ctx context.Context, r engine.ReceiveRequest) ([]engine.Delivery, error) {
 			select {
 			case <-time.After(time.Until(time.Unix(0, e.received.Load()).Add(time.Second))):
@@ -77,9 +84,10 @@ var waitingFaults = []fault{
 			}
 			return e.q.Receive(ctx, r)
 		}},
-	{name: "loses a message that comes to a fetch that has waited", breaks: "cancel change-visibility change-visibility-batch delay delay-range details group-lock late-acks " +
-		"lost-lease own-visibility queue-delay queue-visibility redrive settings stale-ack stale-nack " +
-		"visibility wake-up wake-up-many",
+	{name: "loses a message that comes to a fetch that has waited",
+		breaks: "cancel change-visibility change-visibility-batch delay delay-range details group-lock late-acks " +
+			"lost-lease own-visibility queue-delay queue-visibility redrive settings stale-ack stale-nack " +
+			"visibility wake-up wake-up-many",
 		receive: func(e *end, ctx context.Context, r engine.ReceiveRequest) ([]engine.Delivery, error) {
 			start := time.Now()
 			r.Wait = new(19 * time.Second) // does not end at the instant that a message comes
@@ -110,14 +118,30 @@ var waitingFaults = []fault{
 				return nil, ctx.Err()
 			}
 		}},
-	{name: "keeps what it has fetched", breaks: "release shutdown-release cancel-release counts group-lock group-order groups-parallel peek " +
-		"retention shutdown", may: "shutdown-flush", ahead: 10,
+	{name: "keeps what it has fetched",
+		breaks: "release cancel-release counts group-lock group-order groups-parallel peek retention",
+		may:    "shutdown shutdown-flush shutdown-release", ahead: 10,
 		queue: replaces(func(e *end, c *controls) {
 			c.Pauser = pauser(func(idle func()) func() {
 				idle()
 				return func() {}
 			})
 		})},
+	{name: "keeps what it has fetched when shut down", breaks: "shutdown-release", may: "shutdown",
+		queue: replaces(func(e *end, c *controls) {
+			inner := c.Pauser
+			c.Pauser = pauser(func(idle func()) func() {
+				if !e.closed.Load() {
+					return inner.Pause(idle)
+				}
+				idle()
+				return func() {}
+			})
+		})},
+	{name: "goes on fetching when shut down", breaks: "all", plain: true,
+		receive: func(e *end, ctx context.Context, r engine.ReceiveRequest) ([]engine.Delivery, error) {
+			return e.q.Receive(context.WithoutCancel(ctx), r)
+		}},
 	{name: "fails to close", breaks: "all",
 		queue: replaces(func(e *end, c *controls) { c.Queue = closer{e, func() error { return errors.New("cannot") }} })},
 	{name: "leaves a goroutine running", breaks: "all",
@@ -135,9 +159,10 @@ var waitingFaults = []fault{
 				}
 			})
 		}},
-	{name: "sends later, and forgets it when shut down", breaks: "shutdown-flush attribute-limits bad-message cancel-release dead-letters delay delay-range " +
-		"deleted details fifo-rules groups-parallel message-characters message-size purge queue-delay " +
-		"release retention shutdown-release visibility wake-up wake-up-many",
+	{name: "sends later, and forgets it when shut down",
+		breaks: "shutdown-flush attribute-limits bad-message cancel-release dead-letters delay delay-range " +
+			"deleted details fifo-rules groups-parallel message-characters message-size purge queue-delay " +
+			"release retention shutdown-release visibility wake-up wake-up-many",
 		send: func(e *end, m *engine.Message) bool {
 			in := 10*time.Millisecond + time.Duration(e.w.nth())*time.Microsecond // so that the order is kept
 			time.AfterFunc(in, func() {

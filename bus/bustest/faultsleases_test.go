@@ -42,17 +42,21 @@ var timeFaults = []fault{
 			}
 			return true
 		}},
-	{name: "never delivers again", breaks: "visibility counts details group-lock late-acks lost-lease own-visibility queue-visibility " +
-		"settings stale-ack stale-nack visible-at",
+	{name: "never delivers again",
+		breaks: "visibility counts details group-lock late-acks lost-lease own-visibility queue-visibility " +
+			"settings stale-ack stale-nack visible-at",
 		receive: hides(func(time.Duration) time.Duration { return spec.MaxVisibility })},
-	{name: "delivers again at once", breaks: "visibility change-visibility counts group-lock lost-lease own-visibility queue-visibility " +
-		"settings stale-ack stale-nack visible-at", // nearly: acks are not to have to hurry
+	{name: "delivers again at once",
+		breaks: "visibility change-visibility counts group-lock late-acks lost-lease own-visibility queue-visibility " +
+			"settings stale-ack stale-nack visible-at", // nearly: acks are not to have to hurry
 		receive: hides(func(d time.Duration) time.Duration { return min(d, time.Millisecond) })},
-	{name: "delivers again a second early", breaks: "visibility change-visibility group-lock lost-lease own-visibility queue-visibility settings " +
-		"stale-ack stale-nack visible-at",
+	{name: "delivers again a second early",
+		breaks: "visibility group-lock lost-lease own-visibility queue-visibility settings " +
+			"stale-ack stale-nack visible-at",
 		receive: hides(func(d time.Duration) time.Duration { return max(0, d-time.Second) })},
-	{name: "delivers again a second late", breaks: "visibility counts group-lock lost-lease own-visibility queue-visibility settings stale-ack " +
-		"stale-nack visible-at",
+	{name: "delivers again a second late",
+		breaks: "visibility counts group-lock lost-lease own-visibility queue-visibility settings stale-ack " +
+			"stale-nack visible-at",
 		receive: hides(func(d time.Duration) time.Duration { return min(d+time.Second, spec.MaxVisibility) })},
 	{name: "sets the visibility timeout for all consumers", breaks: "own-visibility group-lock late-acks lost-lease stale-ack",
 		queue: replaces(func(e *end, c *controls) {
@@ -158,7 +162,8 @@ var receiptFaults = []fault{
 		details: func(e *engine.Delivery, d *driver.Details) { d.ID = e.ReceiptHandle }},
 	{name: "gives all messages one id", breaks: "details peek",
 		details: func(_ *engine.Delivery, d *driver.Details) { d.ID = "id" }},
-	{name: "gives all deliveries one receipt handle", breaks: "details change-visibility change-visibility-batch lost-lease visible-at",
+	{name: "gives all deliveries one receipt handle",
+		breaks:  "details change-visibility change-visibility-batch lost-lease visible-at",
 		details: func(e *engine.Delivery, d *driver.Details) { d.ReceiptHandle = e.ID }},
 }
 

@@ -36,7 +36,8 @@ var nameFaults = []fault{
 				driver.Peeker
 			}{e, e.inner.(driver.Peeker)}
 		}},
-	{name: "declares what travels on messages and ignores it", breaks: "delay attribute-limits bad-message delay-range typed-attributes", plain: true, claims: []bus.Control{delays, types},
+	{name: "declares what travels on messages and ignores it",
+		breaks: "delay attribute-limits bad-message delay-range typed-attributes", plain: true, claims: []bus.Control{delays, types},
 		queue: func(e *end, _ *controls) driver.Queue { return declares{e, []bus.Control{delays, types}} }},
 	{name: "ignores what it does not support", breaks: "unsupported", plain: true,
 		accepts: true},
@@ -105,10 +106,12 @@ var nameFaults = []fault{
 			}
 			return ds, err
 		}},
-	{name: "has no codes for the errors of controls", breaks: "deleted change-visibility change-visibility-batch lost-lease peek purge-interval redrive-rules " +
-		"settings-range",
+	{name: "has no codes for the errors of controls",
+		breaks: "deleted change-visibility change-visibility-batch lost-lease peek purge-interval redrive-rules " +
+			"settings-range",
 		queue: uncodes},
-	{name: "has no codes for the errors of its ends", breaks: "deleted attribute-limits bad-message delay-range fifo-rules message-characters message-size", uncoded: true},
+	{name: "has no codes for the errors of its ends",
+		breaks: "deleted attribute-limits bad-message delay-range fifo-rules message-characters message-size", uncoded: true},
 }
 
 // declares is a queue that declares controls that travel on messages.

@@ -70,6 +70,7 @@ func keepsGroupLock(t *trial) {
 	t.is(m, "a1")
 	b.none(2 * time.Second)
 	wait := b.begin()
+	t.settle()
 	acked := span{from: time.Now()}
 	m.Ack()
 	acked.by = time.Now()

@@ -9,20 +9,9 @@ import (
 	"time"
 
 	"gocloud.dev/gcerrors"
-	"gocloud.dev/pubsub"
 
 	"omnibus/bus"
 )
-
-// heldUp returns a message that, once it is being sent, says so on held and goes
-// on when let is closed.
-func heldUp(body string, held chan<- bool, let <-chan bool) *pubsub.Message {
-	return &pubsub.Message{Body: []byte(body), BeforeSend: func(func(any) bool) error {
-		held <- true
-		<-let
-		return nil
-	}}
-}
 
 var typed = map[string]bus.Attribute{
 	"String":        bus.String("text"),

@@ -39,6 +39,10 @@ type trial struct {
 	cleanups []func()
 }
 
+// turns bounds how many promises run at a time in real time. They mostly wait,
+// but what they start with should not take longer than what they wait for.
+var turns = make(chan struct{}, 16)
+
 // try runs a promise on the backend, in a bubble or at the same time as others.
 func (b *Backend) try(t *testing.T, p promise, declared []bus.Control) (tr *trial) {
 	tr = &trial{
@@ -51,6 +55,8 @@ func (b *Backend) try(t *testing.T, p promise, declared []bus.Control) (tr *tria
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
+			turns <- struct{}{}
+			defer func() { <-turns }()
 			tr.run(p.keep)
 		}()
 		if declared != nil {
@@ -65,7 +71,7 @@ func (b *Backend) try(t *testing.T, p promise, declared []bus.Control) (tr *tria
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
-		tr.bubble = bubble.FindString(stacks(false))
+		tr.bubble = bubble.FindString(stacks(false, 1<<8))
 		tr.mux, tr.url = b.Setup(t)
 		tr.run(p.keep)
 	})
@@ -164,7 +170,7 @@ func (t *trial) settle() {
 	if t.backend.Virtual {
 		synctest.Wait()
 	} else {
-		t.sleep(300 * time.Millisecond)
+		t.sleep(1 * time.Second)
 	}
 }
 
@@ -225,7 +231,7 @@ var bubble = regexp.MustCompile(`synctest bubble \d+`)
 // but for the one that runs it.
 func (t *trial) remaining() string {
 	var remain []string
-	for s := range strings.SplitSeq(stacks(true), "\n\n") {
+	for s := range strings.SplitSeq(stacks(true, 1<<20), "\n\n") {
 		header, _, _ := strings.Cut(s, "\n")
 		if bubble.FindString(header) == t.bubble && !strings.Contains(header, "synctest.Run") {
 			remain = append(remain, s)
@@ -234,7 +240,8 @@ func (t *trial) remaining() string {
 	return strings.Join(remain, "\n\n")
 }
 
-func stacks(all bool) string {
-	buf := make([]byte, 1<<20)
+// stacks returns the first so many bytes of this goroutine's stack, or of all.
+func stacks(all bool, most int) string {
+	buf := make([]byte, most)
 	return string(buf[:runtime.Stack(buf, all)])
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"gocloud.dev/gcerrors"
 )
 
 // wokeUp checks that a receive that had waited returned as soon as its message
@@ -20,6 +18,7 @@ func (t *trial) wokeUp(m *message, s sent) {
 func keepsWakeUp(t *trial) {
 	q := t.plain()
 	wait := q.begin()
+	t.settle()
 	t.sleep(t.either(7*time.Second, 1*time.Second))
 	s := q.send("good morning")
 	m := wait()
@@ -30,17 +29,9 @@ func keepsWakeUp(t *trial) {
 func keepsWakeUpMany(t *trial) {
 	const receivers = 16
 	q := t.plain()
-	received := make(chan *message, receivers)
+	var waits []func() *message
 	for range receivers {
-		t.Go(func() {
-			ctx, cancel := context.WithTimeout(t.ctx, t.patience())
-			defer cancel()
-			m, err := q.next(ctx)
-			if err != nil {
-				t.Errorf("receive: %v", err)
-			}
-			received <- m
-		})
+		waits = append(waits, q.begin())
 	}
 	t.settle()
 	t.sleep(t.either(7*time.Second, 1*time.Second))
@@ -49,11 +40,8 @@ func keepsWakeUpMany(t *trial) {
 		body := fmt.Sprint("good morning ", i)
 		sends[body] = q.send(body)
 	}
-	for range receivers {
-		m := <-received
-		if m == nil {
-			return
-		}
+	for _, wait := range waits {
+		m := wait()
 		t.wokeUp(m, sends[string(m.Body)])
 		m.Ack()
 	}
@@ -116,6 +104,7 @@ func keepsCancelRelease(t *trial) {
 	for i := range 3 {
 		a.cancelled(time.Duration(i) * time.Second / 2)
 		a.release()
+		t.settle() // on a wire, the other side has to notice
 		s := a.send(fmt.Sprint("not for a ", i))
 		t.settle()
 		m := b.receive()
@@ -169,79 +158,4 @@ func keepsRelease(t *trial) {
 func now() span {
 	n := time.Now()
 	return span{n, n}
-}
-
-func keepsShutdown(t *trial) {
-	q := t.plain()
-	q.send("handled")
-	q.take().Ack()
-	q.cancelled(1 * time.Second) // leaves a fetch behind
-	if t.has(release) {          // else the portable type itself may wait for ever to hand it out
-		q.send("left")
-		t.settle()
-	}
-	q.shutdown()
-	_, err := q.trySend("too late")
-	t.refused(err, gcerrors.FailedPrecondition, "a send after the shutdown")
-	ctx, cancel := context.WithTimeout(t.ctx, t.patience())
-	defer cancel()
-	_, err = q.next(ctx)
-	t.refused(err, gcerrors.FailedPrecondition, "a receive after the shutdown")
-}
-
-func keepsShutdownFlush(t *trial) {
-	a := t.plain()
-	b := a.another()
-
-	// Acknowledgements: Ack returns before they are sent.
-	a.hide(2 * time.Second)
-	const n = 10
-	for i := range n {
-		a.send(fmt.Sprint("handled ", i))
-	}
-	var ms []*message
-	for range n {
-		ms = append(ms, a.take())
-	}
-	for _, m := range ms {
-		m.Ack()
-	}
-	a.shutdown()
-	b.none(3 * time.Second)
-
-	// A send whose sender no longer waits for it, and whose message is held up on
-	// its way.
-	c := a.another()
-	ctx, cancel := context.WithCancel(t.ctx)
-	held, let := make(chan bool), make(chan bool)
-	result := make(chan error, 1)
-	t.Go(func() { result <- c.Topic.Send(ctx, heldUp("on its way", held, let)) })
-	<-held
-	cancel()
-	<-result
-	down := make(chan bool)
-	t.Go(func() {
-		c.shutdown()
-		close(down)
-	})
-	t.settle()
-	close(let)
-	<-down
-	m := b.receive()
-	t.is(m, "on its way")
-	m.Ack()
-}
-
-func keepsShutdownRelease(t *trial) {
-	a := t.plain()
-	b := a.another()
-	a.hideLong()
-	a.cancelled(0)
-	a.send("fetched")
-	t.settle()
-	a.shutdown()
-	given := now()
-	m := b.receive()
-	t.came(m, given, 0)
-	m.Ack()
 }
