@@ -1,0 +1,103 @@
+//go:build strangers
+
+// Command cost measures what an SQS endpoint costs: sqsd beside fauxqs and beside
+// a server that only parses and answers, which is the limit.
+//
+//	cost -sqsd SQSD -fauxqs CLI.JS [-check]
+//
+// All three are started here, one after the other, and served by one client, the
+// AWS SDK, over one connection, with messages of 200 bytes. The client is most of
+// the elapsed time, so a message's cost is the server's own processor time, user
+// and system, from /proc. The table is Markdown. With -check, a limit that is not
+// kept is an error.
+//
+// fauxqs listens on every interface, so where there is more than loopback the
+// program refuses to start it: run it in a network namespace of its own.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"time"
+)
+
+// An endpoint is a server to be measured.
+type endpoint struct {
+	name    string
+	command func(addr string) []string
+	env     func(addr string) []string
+	holds   bool // it keeps messages
+}
+
+func main() {
+	if len(os.Args) == 3 && os.Args[1] == doNothingCommand {
+		fmt.Fprintln(os.Stderr, serveNothing(os.Args[2]))
+		os.Exit(1)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "cost: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	sqsd := flag.String("sqsd", "", "`program` sqsd")
+	fauxqs := flag.String("fauxqs", "", "`file` dist/cli.js of fauxqs")
+	singles := flag.Int("singles", 10_000, "messages sent one by one")
+	messages := flag.Int("messages", 100_000, "messages that fill the queue, in batches of ten")
+	limit := flag.Duration("limit", time.Minute, "time after which a fill or a drain is cut short")
+	check := flag.Bool("check", false, "fail if a limit is not kept")
+	flag.Parse()
+	if *sqsd == "" || *fauxqs == "" {
+		return errors.New("-sqsd and -fauxqs are needed")
+	}
+	if err := onlyLoopback(); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	var all []*figures
+	for _, e := range []endpoint{
+		{name: "sqsd", holds: true,
+			command: func(addr string) []string { return []string{*sqsd, "-addr", addr} }},
+		{name: "fauxqs", holds: true,
+			command: func(string) []string { return []string{"node", *fauxqs} },
+			env: func(addr string) []string {
+				_, port, _ := net.SplitHostPort(addr)
+				return []string{"FAUXQS_PORT=" + port, "FAUXQS_LOGGER=false"}
+			}},
+		{name: "do-nothing", command: func(addr string) []string { return []string{self, doNothingCommand, addr} }},
+	} {
+		fmt.Fprintf(os.Stderr, "measuring %s\n", e.name)
+		f, err := measure(ctx, e, load{*singles, *messages, *limit})
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.name, err)
+		}
+		all = append(all, f)
+	}
+	return report(os.Stdout, all[0], all[1], all[2], *check)
+}
+
+// onlyLoopback reports that this machine, or network namespace, has an interface
+// that others could come in by.
+func onlyLoopback() error {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return err
+	}
+	for _, i := range interfaces {
+		if i.Flags&net.FlagLoopback == 0 {
+			return fmt.Errorf("interface %s is here, and fauxqs would listen on it; run this in a network namespace that has only loopback", i.Name)
+		}
+	}
+	return nil
+}
