@@ -37,11 +37,12 @@
 //
 // Durations in the kit are whole seconds, so that backends which count those can
 // keep them. Virtual runs each promise in a testing/synctest bubble and demands
-// the very instant. In real time 16 promises run at once, whatever -parallel says,
-// since they spend their time waiting; what must not happen before its time is
-// checked exactly, what must happen by a time has [Backend.Slack] or more. A promise takes at most about 15 seconds then, and those that take
-// minutes by nature (retention, the interval between purges, the window of
-// deduplication) are checked in virtual time only.
+// the very instant. In real time many promises run at once, whatever -parallel
+// says, since they spend their time waiting; what must not happen before its time
+// is checked exactly, what must happen by a time has [Backend.Slack] or more. A
+// promise takes at most about 15 seconds then, and what takes minutes by nature
+// (retention, a second purge that is allowed, the end of deduplication) is checked
+// in virtual time only.
 //
 // # What is not checked
 //

@@ -55,7 +55,11 @@ func keepsShutdownFlush(t *trial) {
 	held, let := make(chan bool), make(chan bool)
 	result := make(chan error, 1)
 	t.Go(func() { result <- c.Topic.Send(ctx, heldUp("on its way", held, let)) })
-	<-held
+	select {
+	case <-held:
+	case err := <-result:
+		t.Fatalf("a send returned %v before its message was sent", err)
+	}
 	cancel()
 	<-result
 	down := make(chan bool)

@@ -41,7 +41,7 @@ type trial struct {
 
 // turns bounds how many promises run at a time in real time. They mostly wait,
 // but what they start with should not take longer than what they wait for.
-var turns = make(chan struct{}, 16)
+var turns = make(chan struct{}, 24)
 
 // try runs a promise on the backend, in a bubble or at the same time as others.
 func (b *Backend) try(t *testing.T, p promise, declared []bus.Control) (tr *trial) {
@@ -142,11 +142,11 @@ func (t *trial) Go(f func()) { t.group.Go(f) }
 func (t *trial) has(c bus.Control) bool { return slices.Contains(t.declared, c) }
 
 // either returns one of two durations, by the time that the trial runs in.
-func (t *trial) either(virtual, real time.Duration) time.Duration {
+func (t *trial) either(virtual, wall time.Duration) time.Duration {
 	if t.backend.Virtual {
 		return virtual
 	}
-	return real
+	return wall
 }
 
 // patience is how long a message that must come is waited for.

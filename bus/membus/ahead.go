@@ -3,8 +3,6 @@ package membus
 import (
 	"sync"
 	"time"
-
-	"omnibus/bus/spec"
 )
 
 // ahead decides how many messages a subscription fetches at a time.
@@ -14,9 +12,8 @@ import (
 // gave it. So one message at a time means that nothing waits in memory while its
 // visibility timeout runs; but a fetch costs the portable type several times
 // what handing out a message does. A receiver that has proved fast is therefore
-// given up to ten at a time, of which the last waits, at that pace, for a
-// hundredth of its visibility timeout at most; one that pauses is back at one
-// message with its next fetch.
+// given as many, up to a hundred, as it takes at its pace in a hundredth of their
+// visibility timeout; one that pauses is back at one message with its next fetch.
 type ahead struct {
 	mu    sync.Mutex    // guards all below
 	fast  int           // messages handed out fast, in a row
@@ -28,6 +25,8 @@ type ahead struct {
 const (
 	fastPart  = 1000 // a message is handed out fast within this part of its visibility timeout
 	fastProof = 100  // messages in a row that prove a receiver fast
+	waitPart  = 100  // the last message fetched waits for this part of it at most
+	mostAhead = 100
 )
 
 // next returns how many messages to fetch now that all earlier ones have been
@@ -35,7 +34,11 @@ const (
 func (a *ahead) next() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.given > 0 && time.Since(a.at) < time.Duration(a.given)*a.lease/fastPart {
+	if a.given == 0 {
+		return 1
+	}
+	pace := max(time.Since(a.at)/time.Duration(a.given), time.Nanosecond)
+	if pace < a.lease/fastPart {
 		a.fast += a.given
 	} else {
 		a.fast = 0
@@ -44,7 +47,7 @@ func (a *ahead) next() int {
 	if a.fast < fastProof {
 		return 1
 	}
-	return spec.MaxBatchEntries
+	return int(min(a.lease/waitPart/pace, mostAhead))
 }
 
 // fetched says how many messages a fetch returned, and how long they are hidden.

@@ -107,11 +107,18 @@ func (s *subscription) ReceiveBatch(ctx context.Context, _ int) ([]*cdk.Message,
 		return nil, nil
 	}
 	defer end()
-	ds, err := s.q.Receive(pollCtx, engine.ReceiveRequest{
-		Max:        s.ahead.next(),
-		Visibility: s.visibility.Load(),
-		Wait:       &s.wait,
-	})
+	want := s.ahead.next()
+	r := engine.ReceiveRequest{Max: min(want, spec.MaxBatchEntries), Visibility: s.visibility.Load(), Wait: &s.wait}
+	ds, err := s.q.Receive(pollCtx, r)
+	for got := len(ds); err == nil && got == r.Max && len(ds) < want; {
+		r.Max, r.Wait = min(want-len(ds), spec.MaxBatchEntries), new(time.Duration(0))
+		more, moreErr := s.q.Receive(pollCtx, r)
+		if moreErr != nil {
+			break // what there is is handed out; the next call meets the error again
+		}
+		got = len(more)
+		ds = append(ds, more...)
+	}
 	if err != nil {
 		if pollCtx.Err() != nil && ctx.Err() == nil {
 			return nil, nil // paused

@@ -8,6 +8,7 @@ import (
 	"omnibus/bus/membus"
 )
 
+// Every control, and every message at the very instant.
 func TestConformance(t *testing.T) {
 	bustest.Run(t, bustest.Backend{
 		Virtual:  true,

@@ -35,9 +35,10 @@
 // messages become visible. A visibility timeout begins when Receive hands the
 // message out, since nothing is fetched ahead; but a receiver that has taken 100
 // messages in a row, each within a thousandth of the visibility timeout (30 ms of
-// 30 s), gets up to 10 at a time, of which the last may wait in memory if it then
-// pauses. A waiting Receive is woken by the send, the end of the delay or the end
-// of the visibility timeout itself. One failed Send fails alone.
+// 30 s), gets as many at a time, 100 at most, as it takes at its pace in a
+// hundredth of that timeout; if it then pauses, those wait in memory. A waiting
+// Receive is woken by the send, the end of the delay or the end of the visibility
+// timeout itself. One failed Send fails alone.
 //
 // Metadata and bodies have the Go CDK's wire form for SQS, so that limits are
 // those of production: at most 10 attributes with portable metadata counted, no
@@ -144,7 +145,10 @@ func (b *Backend) ListQueues(ctx context.Context, u *url.URL, prefix string) ([]
 // Each Send is a batch of its own, so that it succeeds or fails by itself. A
 // Receive that fetches is the only one to do so, and [ahead] says how many
 // messages it gets.
-var one = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1}
+var (
+	sendBatches    = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 4}
+	receiveBatches = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1}
+)
 
 // queue is an open queue.
 type queue struct {
@@ -162,8 +166,8 @@ func open(e *engine.Engine, q *engine.Queue, p params) *queue {
 		engine:   e,
 		q:        q,
 		sub:      sub,
-		topicEnd: pubsub.NewTopic(&topic{q}, one),
-		subEnd:   pubsub.NewSubscription(sub, one, nil),
+		topicEnd: pubsub.NewTopic(&topic{q}, sendBatches),
+		subEnd:   pubsub.NewSubscription(sub, receiveBatches, nil),
 	}
 }
 
