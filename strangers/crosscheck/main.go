@@ -3,7 +3,7 @@
 // Command crosscheck plays one random sequence of calls to sqsd and to an endpoint
 // that others made, through the AWS SDK, and compares the answers.
 //
-//	crosscheck -ours URL -theirs URL -endpoint fauxqs|local-aws-sqs [-seed N] [-calls N]
+//	crosscheck -ours URL -theirs URL -endpoint fauxqs|local-aws-sqs [-seed N] [-calls N] [-v]
 //
 // The seed is printed, and the same seed plays the same calls. Nothing in them
 // depends on time: messages are visible at once or not for an hour. Ids, receipt
@@ -40,6 +40,7 @@ func run(ctx context.Context) error {
 	name := flag.String("endpoint", "", "`name` of the other endpoint")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the sequence")
 	calls := flag.Int("calls", 1500, "calls to play")
+	verbose := flag.Bool("v", false, "print every call")
 	flag.Parse()
 	differences, ok := known[*name]
 	if !ok {
@@ -49,6 +50,7 @@ func run(ctx context.Context) error {
 
 	p := &player{
 		rand:  rand.New(rand.NewPCG(*seed, 0)),
+		run:   time.Now().UnixNano(),
 		sides: [2]*side{newSide(*ours), newSide(*theirs)},
 	}
 	seen := make([]int, len(differences))
@@ -59,6 +61,9 @@ func run(ctx context.Context) error {
 			return err
 		}
 		line := fmt.Sprintf("%s -> %s | %s", c.what, c.play(ctx, p.sides[0]), c.play(ctx, p.sides[1]))
+		if *verbose {
+			fmt.Printf("%s: %s\n", c.queue, line)
+		}
 		if sameAnswers(line) {
 			equal++
 			continue

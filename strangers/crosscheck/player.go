@@ -22,6 +22,7 @@ const most = 10
 // A player makes up calls.
 type player struct {
 	rand   *rand.Rand
+	run    int64 // tells the queues of this run from those of others
 	sides  [2]*side
 	queues [3]*queue // the last is FIFO; nil is to be created
 	made   int       // queues and messages so far, which names them
@@ -63,7 +64,7 @@ func pick[T any](p *player, from ...T) T { return from[p.rand.IntN(len(from))] }
 // hidden for an hour.
 func (p *player) create(ctx context.Context, fifo bool) (*queue, error) {
 	p.made++
-	q := &queue{name: fmt.Sprintf("crosscheck-%d-%d", p.rand.Uint32(), p.made), fifo: fifo}
+	q := &queue{name: fmt.Sprintf("crosscheck-%d-%d", p.run, p.made), fifo: fifo}
 	attributes := map[string]string{"VisibilityTimeout": "3600"}
 	if fifo {
 		q.name += ".fifo"
@@ -135,15 +136,16 @@ var (
 func (p *player) send(q *queue) call {
 	fault := pick(p, "", "", "", "", "", "characters", "attributes", "delay", "group", "deduplication")
 	texts, attributes, delays := goodTexts, goodAttributes, []int32{0, 0, 900}
-	switch {
-	case fault == "characters":
-		texts = badTexts
-	case fault == "attributes":
-		attributes = badAttributes
-	case fault == "delay":
-		delays = []int32{901, -1}
-	case q.fifo:
+	if q.fifo {
 		delays = []int32{0} // none but the queue's own
+	}
+	switch fault {
+	case "characters":
+		texts = badTexts
+	case "attributes":
+		texts, attributes = goodTexts[:5], badAttributes
+	case "delay":
+		texts, delays = goodTexts[:5], []int32{901, -1}
 	}
 	body, group := p.body(q, texts)
 	in := sqs.SendMessageInput{MessageBody: &body, MessageAttributes: pick(p, attributes...), DelaySeconds: pick(p, delays...)}
