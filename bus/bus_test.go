@@ -295,6 +295,13 @@ func TestDefaultMuxKnowsImportedBackends(t *testing.T) {
 	}
 }
 
+func TestUnknownSchemeListsEachKnownOneOnce(t *testing.T) {
+	_, err := bus.Open(t.Context(), "nope://donors")
+	if err == nil || strings.Count(err.Error(), " mem,") != 1 {
+		t.Errorf("open: %v, want mem, which is also the Go CDK's, once", err)
+	}
+}
+
 func TestRegisterRefusesATakenScheme(t *testing.T) {
 	defer func() {
 		if recover() == nil {

@@ -172,6 +172,8 @@ func (m *Mux) find(op, rawURL string) (driver.Opener, *url.URL, error) {
 	known := m.Schemes()
 	if m.Fallback != nil {
 		known = append(known, m.Fallback.TopicSchemes()...)
+		slices.Sort(known)
+		known = slices.Compact(known)
 	}
 	return bad("unknown scheme %q; known are %s (a scheme is known once its backend's package is imported)", u.Scheme, strings.Join(known, ", "))
 }
