@@ -32,6 +32,22 @@ func (o SendOptions) Merge(to *SendOptions) {
 	}
 }
 
+// CollectSendOptions calls a message's BeforeSend, which may be nil, and returns
+// the options it sets. It is for backends whose BeforeSend knows no other types.
+func CollectSendOptions(beforeSend func(as func(any) bool) error) (o SendOptions, err error) {
+	if beforeSend == nil {
+		return o, nil
+	}
+	err = beforeSend(func(i any) bool {
+		p, ok := i.(**SendOptions)
+		if ok {
+			*p = &o
+		}
+		return ok
+	})
+	return o, err
+}
+
 // Sent is what a backend tells of a message it has sent, through a message's
 // AfterSend: its as function fills in a *Sent.
 type Sent struct {

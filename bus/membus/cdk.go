@@ -31,18 +31,9 @@ func (t *topic) SendBatch(ctx context.Context, ms []*cdk.Message) error {
 }
 
 func (t *topic) send(m *cdk.Message) error {
-	var o driver.SendOptions
-	if m.BeforeSend != nil {
-		err := m.BeforeSend(func(i any) bool {
-			p, ok := i.(**driver.SendOptions)
-			if ok {
-				*p = &o
-			}
-			return ok
-		})
-		if err != nil {
-			return err
-		}
+	o, err := driver.CollectSendOptions(m.BeforeSend)
+	if err != nil {
+		return err
 	}
 	body, attrs := driver.Encode(m.Body, m.Metadata, &o)
 	sent, err := t.q.Send(engine.Message{

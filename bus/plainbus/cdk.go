@@ -30,17 +30,9 @@ func (t *topic) SendBatch(ctx context.Context, ms []*cdk.Message) error {
 }
 
 func (t *topic) send(ctx context.Context, m *cdk.Message) error {
-	var o driver.SendOptions
-	if m.BeforeSend != nil {
-		if err := m.BeforeSend(func(i any) bool {
-			p, ok := i.(**driver.SendOptions)
-			if ok {
-				*p = &o
-			}
-			return ok
-		}); err != nil {
-			return err
-		}
+	o, err := driver.CollectSendOptions(m.BeforeSend)
+	if err != nil {
+		return err
 	}
 	if o.Group != "" || o.Deduplication != "" {
 		return fmt.Errorf("the %s backend has no control %q: %w", Scheme, driver.ControlGroups, errors.ErrUnsupported)
