@@ -1,8 +1,10 @@
 package sqsbus
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -54,13 +56,37 @@ func (b *Backend) configure(ctx context.Context, a *address) (aws.Config, func()
 	})
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // patience retries
 	if b.options.HTTPClient != nil {
-		cfg.HTTPClient = b.options.HTTPClient
+		cfg.HTTPClient = bodyInMemory{b.options.HTTPClient}
 		return cfg, func() {}, nil
 	}
 	transport := awshttp.NewBuildableClient().GetTransport()
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns // all are to one
-	cfg.HTTPClient = &http.Client{Transport: transport, CheckRedirect: noRedirect}
+	cfg.HTTPClient = bodyInMemory{&http.Client{Transport: transport, CheckRedirect: noRedirect}}
 	return cfg, transport.CloseIdleConnections, nil
+}
+
+// bodyInMemory is an HTTP client with the promise that an answer is not lost for
+// the request's body, which it sends from memory, in one piece with the header.
+//
+// The SDK's own body reports an error when net/http looks for its end after the
+// SDK has closed it, which it does as soon as an answer begins. Then net/http
+// closes the connection while the answer is being read, and the messages in it
+// stay in flight for their visibility timeout:
+// https://github.com/aws/aws-sdk-go-v2/issues/1825.
+type bodyInMemory struct{ client aws.HTTPClient }
+
+func (c bodyInMemory) Do(r *http.Request) (*http.Response, error) {
+	if r.Body == nil || r.ContentLength <= 0 {
+		return c.client.Do(r)
+	}
+	body := make([]byte, r.ContentLength)
+	if _, err := io.ReadFull(r.Body, body); err != nil {
+		return nil, err
+	}
+	r = r.WithContext(r.Context()) // a copy
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	r.Body, _ = r.GetBody()
+	return c.client.Do(r)
 }
 
 // noRedirect has redirects answered as they are, as the SDK's own client does.

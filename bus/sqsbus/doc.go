@@ -117,6 +117,9 @@
 //  16. Queue URLs are forced to https. Here they are as they are.
 //  17. Most errors have the code Unknown. Here they have theirs.
 //  18. No visibility timeout of a receiver's own, and no extension. Here both.
+//  19. Over a fast connection an answer breaks off now and then, and its messages
+//     stay in flight: the SDK closes a request's body while net/http still looks
+//     for its end. Here bodies are sent from memory.
 //
 // # As
 //
