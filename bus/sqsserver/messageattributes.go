@@ -10,6 +10,13 @@ import (
 	"omnibus/bus/spec"
 )
 
+// md5OfBody returns the MD5 of a body, without an allocation for one of at most
+// 1 KiB.
+func md5OfBody(body string) [md5.Size]byte {
+	var buf [1 << 10]byte
+	return md5.Sum(append(buf[:0], body...))
+}
+
 // md5OfAttributes returns the MD5 of attributes that are sorted by name, by which
 // clients check them
 // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html#sqs-attributes-md5-message-digest-calculation).

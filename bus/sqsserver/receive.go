@@ -1,7 +1,6 @@
 package sqsserver
 
 import (
-	"crypto/md5"
 	"errors"
 	"fmt"
 	"slices"
@@ -153,7 +152,7 @@ func (a *receiveMessage) answer(w writer) {
 		w.beginItem("Message")
 		w.text("MessageId", d.ID)
 		w.text("ReceiptHandle", d.ReceiptHandle)
-		w.digest("MD5OfBody", md5.Sum([]byte(d.Body)))
+		w.digest("MD5OfBody", md5OfBody(d.Body))
 		w.text("Body", d.Body)
 		a.writeSystem(w, d)
 		writeAttributes(w, selectAttributes(d.Attributes, a.names))

@@ -1,7 +1,6 @@
 package sqsserver
 
 import (
-	"crypto/md5"
 	"fmt"
 	"time"
 
@@ -117,7 +116,7 @@ func batchTooLong(size int) error {
 
 // write writes what AWS tells of a message that was sent.
 func (e *sendEntry) write(w writer) {
-	w.digest("MD5OfMessageBody", md5.Sum([]byte(e.message.Body)))
+	w.digest("MD5OfMessageBody", md5OfBody(e.message.Body))
 	if len(e.message.Attributes) > 0 {
 		w.digest("MD5OfMessageAttributes", md5OfAttributes(e.message.Attributes))
 	}

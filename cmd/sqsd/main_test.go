@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +38,32 @@ func TestCommandLine(t *testing.T) {
 		if status := run(t.Context(), strings.Fields(test.args), &out, &out); status != test.status || !strings.Contains(out.String(), test.want) {
 			t.Errorf("sqsd %s: status %d, %s; want %d, %s", test.args, status, out.String(), test.status, test.want)
 		}
+	}
+}
+
+func TestThriftLeavesWhatTheEnvironmentSays(t *testing.T) {
+	processors, percent := runtime.GOMAXPROCS(3), debug.SetGCPercent(50)
+	defer func() {
+		runtime.GOMAXPROCS(processors)
+		debug.SetGCPercent(percent)
+	}()
+	t.Setenv("GOMAXPROCS", "3")
+	t.Setenv("GOGC", "50")
+	thrift()
+	if n := runtime.GOMAXPROCS(0); n != 3 {
+		t.Errorf("%d processors; the environment says 3", n)
+	}
+	if n := debug.SetGCPercent(50); n != 50 {
+		t.Errorf("GOGC is %d; the environment says 50", n)
+	}
+	t.Setenv("GOMAXPROCS", "")
+	t.Setenv("GOGC", "")
+	thrift()
+	if n := runtime.GOMAXPROCS(0); n != 1 {
+		t.Errorf("%d processors; want 1", n)
+	}
+	if n := debug.SetGCPercent(50); n != 200 {
+		t.Errorf("GOGC is %d; want 200", n)
 	}
 }
 

@@ -1,15 +1,16 @@
 //go:build strangers
 
 // Command cost measures what an SQS endpoint costs: sqsd beside fauxqs and beside
-// a server that only parses and answers, which is the limit.
+// a Go server that only parses and answers, which is the limit: with the runtime's
+// own settings, and on one processor, as sqsd is.
 //
 //	cost -sqsd SQSD -fauxqs CLI.JS [-check]
 //
-// All three are started here, one after the other, and served by one client, the
-// AWS SDK, over one connection, with messages of 200 bytes. The client is most of
-// the elapsed time, so a message's cost is the server's own processor time, user
-// and system, from /proc. The table is Markdown. With -check, a limit that is not
-// kept is an error.
+// All are started here and take turns of a few milliseconds under the same
+// load, so that a busy machine is as busy for each: messages of 200 bytes from the
+// AWS SDK, over one connection. The client is most of the elapsed time, so a
+// message's cost is the server's own processor time, user and system, from /proc.
+// The table is Markdown. With -check, a limit that is not kept is an error.
 //
 // fauxqs listens on every interface, so where there is more than loopback the
 // program refuses to start it: run it in a network namespace of its own.
@@ -52,7 +53,7 @@ func run(ctx context.Context) error {
 	fauxqs := flag.String("fauxqs", "", "`file` dist/cli.js of fauxqs")
 	singles := flag.Int("singles", 10_000, "messages sent one by one")
 	messages := flag.Int("messages", 100_000, "messages that fill the queue, in batches of ten")
-	limit := flag.Duration("limit", time.Minute, "time after which a fill or a drain is cut short")
+	limit := flag.Duration("limit", time.Minute, "time in its turns after which a server's fill or drain is cut short")
 	check := flag.Bool("check", false, "fail if a limit is not kept")
 	flag.Parse()
 	if *sqsd == "" || *fauxqs == "" {
@@ -65,8 +66,8 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var all []*figures
-	for _, e := range []endpoint{
+	nothing := func(addr string) []string { return []string{self, doNothingCommand, addr} }
+	all, err := measure(ctx, []endpoint{
 		{name: "sqsd", holds: true,
 			command: func(addr string) []string { return []string{*sqsd, "-addr", addr} }},
 		{name: "fauxqs", holds: true,
@@ -75,16 +76,13 @@ func run(ctx context.Context) error {
 				_, port, _ := net.SplitHostPort(addr)
 				return []string{"FAUXQS_PORT=" + port, "FAUXQS_LOGGER=false"}
 			}},
-		{name: "do-nothing", command: func(addr string) []string { return []string{self, doNothingCommand, addr} }},
-	} {
-		fmt.Fprintf(os.Stderr, "measuring %s\n", e.name)
-		f, err := measure(ctx, e, load{*singles, *messages, *limit})
-		if err != nil {
-			return fmt.Errorf("%s: %w", e.name, err)
-		}
-		all = append(all, f)
+		{name: "do-nothing", command: nothing},
+		{name: "do-nothing, one processor", command: nothing, env: func(string) []string { return []string{"GOMAXPROCS=1"} }},
+	}, load{*singles, *messages, *limit})
+	if err != nil {
+		return err
 	}
-	return report(os.Stdout, all[0], all[1], all[2], *check)
+	return report(os.Stdout, all, *check)
 }
 
 // onlyLoopback reports that this machine, or network namespace, has an interface

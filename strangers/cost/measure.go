@@ -23,10 +23,11 @@ import (
 )
 
 const (
-	bodySize    = 200
-	batchSize   = 10
-	clockTick   = 10 * time.Millisecond // of /proc/PID/stat, on Linux
-	wakeSamples = 30
+	bodySize     = 200
+	batchSize    = 10
+	clockTick    = 10 * time.Millisecond // of /proc/PID/stat, on Linux
+	wakeSamples  = 30
+	startSamples = 5
 )
 
 // load is how much is measured.
@@ -40,7 +41,6 @@ type figures struct {
 	name        string
 	firstAnswer time.Duration
 	idle, full  int // resident bytes
-	held        int // messages in the queue when full
 	single      time.Duration
 	batch       time.Duration
 	drain       time.Duration
@@ -58,13 +58,49 @@ type rates struct {
 // server is a running endpoint with its client.
 type server struct {
 	endpoint
-	pid    int
-	client *sqs.Client
-	queue  string
+	cmd     *exec.Cmd
+	stderr  bytes.Buffer
+	client  *sqs.Client
+	queue   string
+	figures figures
 }
 
-// measure starts an endpoint, measures it and stops it.
-func measure(ctx context.Context, e endpoint, l load) (*figures, error) {
+// measure starts the endpoints and measures them, taking turns.
+func measure(ctx context.Context, endpoints []endpoint, l load) ([]*figures, error) {
+	var servers []*server
+	var all []*figures
+	for _, e := range endpoints {
+		s, err := start(ctx, e)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.name, err)
+		}
+		defer s.stop()
+		servers = append(servers, s)
+		all = append(all, &s.figures)
+	}
+	return all, measureAll(ctx, servers, l)
+}
+
+// start starts an endpoint a few times, for the median of the times to its first
+// answer, and leaves the last running.
+func start(ctx context.Context, e endpoint) (*server, error) {
+	var took []time.Duration
+	for {
+		s, err := startOnce(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, s.figures.firstAnswer)
+		if len(took) == startSamples {
+			slices.Sort(took)
+			s.figures.firstAnswer = took[len(took)/2]
+			return s, nil
+		}
+		s.stop()
+	}
+}
+
+func startOnce(ctx context.Context, e endpoint) (*server, error) {
 	l0, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -73,28 +109,27 @@ func measure(ctx context.Context, e endpoint, l load) (*figures, error) {
 	l0.Close()
 
 	args := e.command(addr)
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Env = os.Environ()
+	s := &server{endpoint: e, cmd: exec.CommandContext(ctx, args[0], args[1:]...), client: newClient("http://" + addr), figures: figures{name: e.name}}
+	s.cmd.Env = os.Environ()
 	if e.env != nil {
-		cmd.Env = append(cmd.Env, e.env(addr)...)
+		s.cmd.Env = append(s.cmd.Env, e.env(addr)...)
 	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	s.cmd.Stderr = &s.stderr
 	begun := time.Now()
-	if err := cmd.Start(); err != nil {
+	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	defer func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.Wait()
-	}()
-	s := &server{endpoint: e, pid: cmd.Process.Pid, client: newClient("http://" + addr)}
-	f := &figures{name: e.name}
 	if s.queue, err = s.firstAnswer(ctx, begun); err != nil {
-		return nil, fmt.Errorf("no answer: %w\n%s", err, stderr.String())
+		s.stop()
+		return nil, fmt.Errorf("no answer: %w\n%s", err, s.stderr.String())
 	}
-	f.firstAnswer = time.Since(begun)
-	return f, s.figures(ctx, f, l)
+	s.figures.firstAnswer = time.Since(begun)
+	return s, nil
+}
+
+func (s *server) stop() {
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	s.cmd.Wait()
 }
 
 func newClient(origin string) *sqs.Client {
@@ -121,62 +156,110 @@ func (s *server) firstAnswer(ctx context.Context, begun time.Time) (queue string
 	return "", errors.New("30 s have passed")
 }
 
-// figures measures everything after the start.
-func (s *server) figures(ctx context.Context, f *figures, l load) (err error) {
+// measureAll measures everything after the start.
+func measureAll(ctx context.Context, servers []*server, l load) error {
 	time.Sleep(time.Second) // for the start to be over
-	if f.idle, err = s.resident(); err != nil {
-		return err
+	for _, s := range servers {
+		if err := s.resident(&s.figures.idle); err != nil {
+			return err
+		}
 	}
 	// Singles are drained before the queue is filled, so that all of it begins
 	// with an empty queue.
-	if f.single, _, err = s.cost(ctx, l.singles, 1, l.limit, s.sendOne); err != nil {
-		return fmt.Errorf("single sends: %w", err)
+	for _, p := range []phase{
+		{"single sends", l.singles, 1, (*server).sendOne, func(f *figures) (*time.Duration, *rates) { return &f.single, new(rates) }},
+		{"drain of singles", l.singles, batchSize, (*server).drainTen, func(f *figures) (*time.Duration, *rates) { return new(time.Duration), new(rates) }},
+		{"fill", l.messages, batchSize, (*server).sendTen, func(f *figures) (*time.Duration, *rates) { return &f.batch, &f.fill }},
+		{"drain", l.messages, batchSize, (*server).drainTen, func(f *figures) (*time.Duration, *rates) { return &f.drain, &f.empty }},
+	} {
+		fmt.Fprintln(os.Stderr, "measuring:", p.name)
+		if err := p.run(ctx, servers, l.limit); err != nil {
+			return err
+		}
+		if p.name == "fill" {
+			for _, s := range servers {
+				if err := s.resident(&s.figures.full); err != nil {
+					return err
+				}
+			}
+		}
 	}
-	if _, _, err = s.cost(ctx, l.singles, batchSize, l.limit, s.drainTen); err != nil {
-		return fmt.Errorf("drain of singles: %w", err)
+	for _, s := range servers {
+		f := &s.figures
+		if s.holds && f.empty.done == f.fill.done { // else messages are left that no poll would wait for
+			var err error
+			if f.wakeMedian, f.wakeWorst, err = s.wakeUp(ctx); err != nil {
+				return fmt.Errorf("%s: a waiting receive: %w", s.name, err)
+			}
+		}
 	}
-	if f.batch, f.fill, err = s.cost(ctx, l.messages, batchSize, l.limit, s.sendTen); err != nil {
-		return fmt.Errorf("fill: %w", err)
-	}
-	f.held = f.fill.done
-	if f.full, err = s.resident(); err != nil {
-		return err
-	}
-	if f.drain, f.empty, err = s.cost(ctx, f.held, batchSize, l.limit, s.drainTen); err != nil {
-		return fmt.Errorf("drain: %w", err)
-	}
-	if s.holds && f.empty.done == f.held { // else messages are left that no poll would wait for
-		f.wakeMedian, f.wakeWorst, err = s.wakeUp(ctx)
-	}
-	return err
+	return nil
 }
 
-// cost calls step, which handles size messages, until n are handled or the limit
-// has passed. It returns the server's processor time a message, and the rates.
-func (s *server) cost(ctx context.Context, n, size int, limit time.Duration, step func(context.Context) error) (time.Duration, rates, error) {
-	var r rates
-	before, err := s.processorTime()
-	if err != nil {
-		return 0, r, err
-	}
-	begun := time.Now()
-	at := []time.Time{begun} // after each step
-	for r.done < n && time.Since(begun) < limit {
-		if err := step(ctx); err != nil {
-			return 0, r, err
+// phase is a kind of load: n messages in steps of size.
+type phase struct {
+	name    string
+	n, size int
+	step    func(*server, context.Context) error
+	result  func(*figures) (costs *time.Duration, rates *rates)
+}
+
+// turn is how many steps of a phase a server gets before the next has its turn, so
+// that all have their share of whatever else the machine does.
+const turn = 50
+
+// run puts the load on each server until n messages are handled or the limit has
+// passed in its turns.
+func (p *phase) run(ctx context.Context, servers []*server, limit time.Duration) error {
+	before := make([]time.Duration, len(servers))
+	steps := make([][]time.Duration, len(servers))
+	spent := make([]time.Duration, len(servers))
+	for i, s := range servers {
+		var err error
+		if before[i], err = s.processorTime(); err != nil {
+			return err
 		}
-		r.done += size
-		at = append(at, time.Now())
 	}
-	after, err := s.processorTime()
-	if err != nil {
-		return 0, r, err
+	for busy := true; busy; {
+		busy = false
+		for i, s := range servers {
+			for range turn {
+				if len(steps[i])*p.size >= p.n || spent[i] >= limit {
+					break
+				}
+				busy = true
+				begun := time.Now()
+				if err := p.step(s, ctx); err != nil {
+					return fmt.Errorf("%s: %s: %w", s.name, p.name, err)
+				}
+				took := time.Since(begun)
+				steps[i] = append(steps[i], took)
+				spent[i] += took
+			}
+		}
 	}
-	steps := len(at) - 1
-	tenth := max(1, steps/10)
-	r.first = float64(tenth*size) / at[tenth].Sub(at[0]).Seconds()
-	r.last = float64(tenth*size) / at[steps].Sub(at[steps-tenth]).Seconds()
-	return (after - before) / time.Duration(r.done), r, nil
+	for i, s := range servers {
+		after, err := s.processorTime()
+		if err != nil {
+			return err
+		}
+		costs, r := p.result(&s.figures)
+		r.done = len(steps[i]) * p.size
+		*costs = (after - before[i]) / time.Duration(r.done)
+		tenth := max(1, len(steps[i])/10)
+		r.first = p.rate(steps[i][:tenth])
+		r.last = p.rate(steps[i][len(steps[i])-tenth:])
+	}
+	return nil
+}
+
+// rate returns the messages a second of some steps.
+func (p *phase) rate(steps []time.Duration) float64 {
+	var all time.Duration
+	for _, d := range steps {
+		all += d
+	}
+	return float64(len(steps)*p.size) / all.Seconds()
 }
 
 var body = strings.Repeat("x", bodySize)
@@ -254,31 +337,32 @@ func (s *server) wakeUp(ctx context.Context) (median, worst time.Duration, err e
 
 // processorTime returns what the server has used of processors so far.
 func (s *server) processorTime() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
 	_, after, _ := bytes.Cut(text, []byte(") ")) // the name before it may hold spaces
 	fields := strings.Fields(string(after))
 	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat is %q", s.pid, text)
+		return 0, fmt.Errorf("/proc/%d/stat is %q", s.cmd.Process.Pid, text)
 	}
 	user, errUser := strconv.Atoi(fields[11])
 	system, errSystem := strconv.Atoi(fields[12])
 	return time.Duration(user+system) * clockTick, errors.Join(errUser, errSystem)
 }
 
-// resident returns the bytes of memory that the server has resident.
-func (s *server) resident() (int, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.pid))
+// resident reads how many bytes of memory the server has resident.
+func (s *server) resident(bytes *int) error {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	_, after, _ := strings.Cut(string(text), "\nVmRSS:")
 	fields := strings.Fields(after)
 	if len(fields) == 0 {
-		return 0, fmt.Errorf("/proc/%d/status has no VmRSS", s.pid)
+		return fmt.Errorf("/proc/%d/status has no VmRSS", s.cmd.Process.Pid)
 	}
 	kib, err := strconv.Atoi(fields[0])
-	return kib << 10, err
+	*bytes = kib << 10
+	return err
 }

@@ -6,15 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
-// report prints the table and what the limits make of it.
-func report(w io.Writer, ours, theirs, nothing *figures, check bool) error {
-	fmt.Fprintf(w, "| | %s | %s | %s |\n|---|---|---|---|\n", ours.name, theirs.name, nothing.name)
+// report prints the table and what the limits make of it: the first endpoint is
+// ours, the second theirs, and the third does nothing.
+func report(w io.Writer, all []*figures, check bool) error {
+	ours, theirs, nothing := all[0], all[1], all[2]
 	row := func(what string, cell func(*figures) string) {
-		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", what, cell(ours), cell(theirs), cell(nothing))
+		fmt.Fprintf(w, "| %s |", what)
+		for _, f := range all {
+			fmt.Fprintf(w, " %s |", cell(f))
+		}
+		fmt.Fprintln(w)
 	}
+	row("", func(f *figures) string { return f.name })
+	fmt.Fprintln(w, "|---"+strings.Repeat("|---", len(all))+"|")
 	row("processor time a message, single sends", func(f *figures) string { return micros(f.single) })
 	row("processor time a message, sends of ten", func(f *figures) string { return micros(f.batch) })
 	row("processor time a message, received and deleted by ten", func(f *figures) string { return micros(f.drain) })

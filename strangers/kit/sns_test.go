@@ -68,7 +68,7 @@ func TestFauxqsFanOut(t *testing.T) {
 		queues = append(queues, open(url))
 	}
 	sent := &pubsub.Message{Body: []byte(`{"name": "Harper Pierce"}`), Metadata: map[string]string{"JobType": "NewDonor"}}
-	if err := open("awssns:///" + *topic.TopicArn + "?endpoint=" + origin).Topic.Send(ctx, sent); err != nil {
+	if err := open("awssns:///"+*topic.TopicArn+"?endpoint="+origin).Topic.Send(ctx, sent); err != nil {
 		t.Fatal(err)
 	}
 	for _, q := range queues {
