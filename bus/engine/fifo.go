@@ -151,7 +151,7 @@ func (q *queue) checkFIFO(in *Message) error {
 	if in.Group == "" {
 		return spec.Errorf(spec.MissingParameter, "a message to the FIFO queue %s needs a MessageGroupId", q.name)
 	}
-	if in.Delay != nil && *in.Delay != q.attrs.Delay {
+	if in.Delay != nil && *in.Delay != 0 {
 		return spec.Errorf(spec.InvalidParameterValue, "DelaySeconds %v is for standard queues; on the FIFO queue %s only the queue's own delay, %v, applies", *in.Delay, q.name, q.attrs.Delay)
 	}
 	if in.Deduplication != "" {

@@ -76,9 +76,12 @@ func (q *Queue) Tags() (map[string]string, error) {
 	return maps.Clone(q.tags), nil
 }
 
-// Tag adds tags to the queue, or changes their values. It refuses more than 50
-// tags in all, empty keys, keys over 128 characters and values over 256.
+// Tag adds tags to the queue, or changes their values. It refuses what
+// [spec.CheckTags] does, and more than 50 tags in all.
 func (q *Queue) Tag(tags map[string]string) error {
+	if err := spec.CheckTags(tags); err != nil {
+		return err
+	}
 	if err := q.lock(); err != nil {
 		return err
 	}
@@ -87,17 +90,9 @@ func (q *Queue) Tag(tags map[string]string) error {
 	if all == nil {
 		all = map[string]string{}
 	}
-	for key, value := range tags {
-		if n := len([]rune(key)); n < 1 || n > spec.MaxTagKey {
-			return spec.Errorf(spec.InvalidParameterValue, "tag key %.150q has %d characters; allowed are 1 to %d", key, n, spec.MaxTagKey)
-		}
-		if n := len([]rune(value)); n > spec.MaxTagValue {
-			return spec.Errorf(spec.InvalidParameterValue, "the value of tag %q has %d characters; at most %d are allowed", key, n, spec.MaxTagValue)
-		}
-		all[key] = value
-	}
+	maps.Copy(all, tags)
 	if len(all) > spec.MaxTags {
-		return spec.Errorf(spec.InvalidParameterValue, "the queue would have %d tags; at most %d are allowed", len(all), spec.MaxTags)
+		return spec.Errorf(spec.InvalidParameterValue, "Too many tags added for queue %s: it would have %d; at most %d are allowed.", q.Name(), len(all), spec.MaxTags)
 	}
 	q.tags = all
 	return nil

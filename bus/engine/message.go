@@ -119,7 +119,8 @@ type Message struct {
 	Attributes []spec.NamedAttribute
 
 	// Delay holds the message back, 0 to 15 minutes; nil means the queue's own
-	// delay. A FIFO queue takes only its own.
+	// delay. A FIFO queue delays all messages by its own; it takes 0, which
+	// changes nothing, and refuses other delays.
 	Delay *time.Duration
 
 	// Group is the message group id: required on a FIFO queue. On a standard

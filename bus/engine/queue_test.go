@@ -140,6 +140,7 @@ func TestSendRefuses(t *testing.T) {
 		{"no deduplication id", fifo, Message{Body: "x", Group: "g"}, spec.InvalidParameterValue, []string{"MessageDeduplicationId", "by content"}},
 		{"bad deduplication id", fifo, Message{Body: "x", Group: "g", Deduplication: "a b"}, spec.InvalidParameterValue, []string{"MessageDeduplicationId", `"a b"`}},
 		{"delay on a FIFO queue", fifo, Message{Body: "x", Group: "g", Deduplication: "d", Delay: new(time.Second)}, spec.InvalidParameterValue, []string{"DelaySeconds", "1s", "5s"}},
+		{"a FIFO queue's own delay", fifo, Message{Body: "x", Group: "g", Deduplication: "d", Delay: new(5 * time.Second)}, spec.InvalidParameterValue, []string{"DelaySeconds", "5s"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sent, err := c.queue.Send(c.m)

@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 
 	"omnibus/bus/spec"
 )
@@ -49,14 +48,5 @@ func messageID(seed, n uint64) string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[0:], seed)
 	binary.BigEndian.PutUint64(b[8:], n)
-	b[6] = b[6]&0x0f | 0x80
-	b[8] = b[8]&0x3f | 0x80
-	var s [36]byte
-	hex.Encode(s[0:], b[0:4])
-	hex.Encode(s[9:], b[4:6])
-	hex.Encode(s[14:], b[6:8])
-	hex.Encode(s[19:], b[8:10])
-	hex.Encode(s[24:], b[10:16])
-	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
-	return string(s[:])
+	return spec.ID(b, 8)
 }

@@ -46,7 +46,7 @@ func (a *setQueueAttributes) run(c *call) error {
 	if len(a.attributes) == 0 {
 		return missing("Attributes")
 	}
-	if v, ok := a.attributes["FifoQueue"]; ok && spec.IsFIFOName(q.Name()) && v != "true" {
+	if v, ok := a.attributes["FifoQueue"]; ok && spec.IsFIFOName(q.Name()) && !isTrue(v) {
 		return spec.Errorf(spec.InvalidAttributeValue, "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.")
 	}
 	c.server.policies.Lock()
@@ -81,8 +81,11 @@ func (c *call) settings(queue string, attributes, kept map[string]string) (spec.
 		now = map[string]string{}
 	}
 	maps.Copy(now, s.Kept)
-	if now["SqsManagedSseEnabled"] == "true" && now["KmsMasterKeyId"] != "" {
+	if isTrue(attributes["SqsManagedSseEnabled"]) && now["KmsMasterKeyId"] != "" {
 		return s, spec.Errorf(spec.InvalidAttributeName, "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.")
+	}
+	if s.Kept["KmsMasterKeyId"] != "" {
+		s.Kept["SqsManagedSseEnabled"] = "false" // and it stays so when the key is taken away
 	}
 	if now["FifoThroughputLimit"] == "perMessageGroupId" && s.GroupDeduplication != nil && !*s.GroupDeduplication {
 		return s, invalidAttribute("FifoThroughputLimit", "perMessageGroupId is allowed only when DeduplicationScope is messageGroup.")
@@ -122,12 +125,18 @@ func (c *call) setting(s *spec.QueueSettings, queue, name, value string) error {
 		}
 		s.Kept[name] = value
 	case "SqsManagedSseEnabled":
-		if _, err = boolean(name, value); err == nil {
-			s.Kept[name] = value
+		var b *bool
+		if b, err = boolean(name, value); err == nil {
+			s.Kept[name] = unlessDefault(strconv.FormatBool(*b), "true")
 		}
-	case "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit":
+	case "FifoQueue", "ContentBasedDeduplication":
 		if !fifo {
 			return unknownAttribute(name)
+		}
+		return fifoSetting(s, name, value)
+	case "DeduplicationScope", "FifoThroughputLimit":
+		if !fifo {
+			return spec.Errorf(spec.InvalidAttributeName, "You can specify the %s only when FifoQueue is set to true.", name)
 		}
 		return fifoSetting(s, name, value)
 	default:
@@ -153,9 +162,18 @@ func fifoSetting(s *spec.QueueSettings, name, value string) error {
 		if value != "perQueue" && value != "perMessageGroupId" {
 			return invalidAttribute(name, "")
 		}
-		s.Kept[name] = value
+		s.Kept[name] = unlessDefault(value, "perQueue")
 	}
 	return err
+}
+
+// unlessDefault returns what is kept of a value: nothing of the default, which a
+// queue that was never given one has as well.
+func unlessDefault(value, byDefault string) string {
+	if value == byDefault {
+		return ""
+	}
+	return value
 }
 
 func unknownAttribute(name string) error {
@@ -186,14 +204,16 @@ func seconds(name, value string) (*time.Duration, error) {
 }
 
 func boolean(name, value string) (*bool, error) {
-	switch value {
-	case "true", "TRUE", "True":
+	switch {
+	case isTrue(value):
 		return new(true), nil
-	case "false", "FALSE", "False":
+	case value == "false", value == "FALSE", value == "False":
 		return new(false), nil
 	}
 	return nil, invalidAttribute(name, "")
 }
+
+func isTrue(value string) bool { return value == "true" || value == "TRUE" || value == "True" }
 
 type getQueueAttributes struct {
 	queueURL   string
@@ -302,5 +322,8 @@ func (c *call) attributes(q *engine.Queue) (map[string]string, error) {
 		all["RedriveAllowPolicy"] = c.redriveAllowPolicyText(sources)
 	}
 	maps.Copy(all, kept)
+	if kept["KmsMasterKeyId"] == "" {
+		delete(all, "KmsDataKeyReusePeriodSeconds")
+	}
 	return all, nil
 }

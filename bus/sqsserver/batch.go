@@ -7,18 +7,41 @@ import (
 // The rules of batches: 1 to 10 entries with distinct ids. A batch that breaks
 // one is refused as a whole; else each entry succeeds or fails by itself.
 
+// batch is the entries of a batch, which are of a type E for each action.
+type batch[E batchEntry] struct {
+	entries []E // of more than ten, the first ten
+	count   int // of all
+}
+
 // batchEntry is what the entries of all batches have.
 type batchEntry interface{ entryID() string }
 
-// checkBatch reports a batch that is refused as a whole. entry is the name of
-// the entries in AWS's texts.
-func checkBatch[E batchEntry](entries []E, entry string) error {
-	if len(entries) == 0 {
+// read reads the entries, with member for the members of each. It does not keep
+// those of a batch that is too large, which can be a million.
+func (b *batch[E]) read(r *jsonReader, member func(e *E, name []byte, r *jsonReader)) {
+	*b = batch[E]{entries: make([]E, 0, spec.MaxBatchEntries)}
+	r.array(func() {
+		b.count++
+		if b.count > spec.MaxBatchEntries {
+			r.skip()
+			return
+		}
+		b.entries = b.entries[:b.count]
+		e := &b.entries[b.count-1]
+		r.object(func(name []byte) { member(e, name, r) })
+	})
+}
+
+// check reports a batch that is refused as a whole. entry is the name of the
+// entries in AWS's texts.
+func (b *batch[E]) check(entry string) error {
+	if b.count == 0 {
 		return spec.Errorf(spec.EmptyBatchRequest, "There should be at least one %s in the request.", entry)
 	}
-	if len(entries) > spec.MaxBatchEntries {
-		return spec.Errorf(spec.TooManyEntriesInBatchRequest, "Maximum number of entries per request are %d. You have sent %d.", spec.MaxBatchEntries, len(entries))
+	if b.count > spec.MaxBatchEntries {
+		return spec.Errorf(spec.TooManyEntriesInBatchRequest, "Maximum number of entries per request are %d. You have sent %d.", spec.MaxBatchEntries, b.count)
 	}
+	entries := b.entries
 	for i := range entries {
 		id := entries[i].entryID()
 		if spec.CheckBatchEntryID(id) != nil {

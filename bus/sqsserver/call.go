@@ -3,11 +3,12 @@ package sqsserver
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -36,6 +37,7 @@ const maxPooled = 64 << 10
 func newCall(s *Server, r *http.Request) *call {
 	c := calls.Get().(*call)
 	c.server, c.req, c.query, c.requestID = s, r, false, newRequestID()
+	c.body = c.body[:0]
 	return c
 }
 
@@ -50,20 +52,9 @@ func (c *call) free() {
 // newRequestID returns a random UUID.
 func newRequestID() string {
 	var b [16]byte
-	hi, lo := rand.Uint64(), rand.Uint64()
-	for i := range 8 {
-		b[i], b[8+i] = byte(hi>>(8*i)), byte(lo>>(8*i))
-	}
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	var s [36]byte
-	hex.Encode(s[0:], b[0:4])
-	hex.Encode(s[9:], b[4:6])
-	hex.Encode(s[14:], b[6:8])
-	hex.Encode(s[19:], b[8:10])
-	hex.Encode(s[24:], b[10:16])
-	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
-	return string(s[:])
+	binary.NativeEndian.PutUint64(b[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(b[8:], rand.Uint64())
+	return spec.ID(b, 4)
 }
 
 // maxRequestBytes is more than a full batch needs in the form in which its bytes
@@ -76,13 +67,15 @@ func (c *call) read(action string) error {
 	if c.req.ContentLength > maxRequestBytes {
 		return c.tooLarge(action)
 	}
-	buf := c.body[:0]
+	buf := c.body
 	if n := int(c.req.ContentLength); n >= cap(buf) {
-		buf = make([]byte, 0, n+1) // one more, so that the last read can find the end
+		// One more, so that the last read can find the end; and no more than
+		// usual before there are bytes to fill it.
+		buf = make([]byte, 0, min(n+1, maxPooled))
 	}
 	for {
 		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
+			buf = slices.Grow(buf, max(512, len(buf)))
 		}
 		n, err := c.req.Body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]

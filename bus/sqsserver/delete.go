@@ -53,7 +53,7 @@ func receiptError(err error, receipt, reason string) error {
 	}
 	switch e := asSpecError(err); e.Code {
 	case spec.ReceiptHandleIsInvalid:
-		return spec.Errorf(e.Code, "The input receipt handle is invalid.")
+		return spec.Errorf(e.Code, "The input receipt handle \"%.1024s\" is not a valid receipt handle.", receipt)
 	case spec.InvalidParameterValue:
 		return invalidParameter(receipt, "ReceiptHandle", reason)
 	}
@@ -62,7 +62,7 @@ func receiptError(err error, receipt, reason string) error {
 
 type deleteMessageBatch struct {
 	queueURL string
-	entries  []deleteEntry
+	batch[deleteEntry]
 	failures failures
 }
 
@@ -70,26 +70,23 @@ type deleteEntry struct{ id, receipt string }
 
 func (e deleteEntry) entryID() string { return e.id }
 
+func (e *deleteEntry) member(name []byte, r *jsonReader) {
+	switch string(name) {
+	case "Id":
+		e.id = r.text()
+	case "ReceiptHandle":
+		e.receipt = r.text()
+	default:
+		r.skip()
+	}
+}
+
 func (a *deleteMessageBatch) member(name []byte, r *jsonReader) {
 	switch string(name) {
 	case "QueueUrl":
 		a.queueURL = r.text()
 	case "Entries":
-		a.entries = make([]deleteEntry, 0, spec.MaxBatchEntries)
-		r.array(func() {
-			var e deleteEntry
-			r.object(func(name []byte) {
-				switch string(name) {
-				case "Id":
-					e.id = r.text()
-				case "ReceiptHandle":
-					e.receipt = r.text()
-				default:
-					r.skip()
-				}
-			})
-			a.entries = append(a.entries, e)
-		})
+		a.read(r, (*deleteEntry).member)
 	default:
 		r.skip()
 	}
@@ -100,7 +97,7 @@ func (a *deleteMessageBatch) run(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := checkBatch(a.entries, "DeleteMessageBatchRequestEntry"); err != nil {
+	if err := a.check("DeleteMessageBatchRequestEntry"); err != nil {
 		return err
 	}
 	for _, e := range a.entries {

@@ -13,9 +13,9 @@
 //
 // A request with the header X-Amz-Target is of the JSON protocol, any other of
 // the Query protocol: a form in the body of a POST, or in the URL of a GET.
-// Signatures are not looked at. A QueueUrl counts by its path only; without one,
-// the path of the request is taken. Queue URLs in answers have the host that the
-// request was sent to.
+// Signatures are not looked at. A QueueUrl counts by its path only, and may be
+// the name of a queue; without one, the path of the request is taken. Queue URLs
+// in answers have the host that the request was sent to.
 //
 // All 23 actions are there; each file that has a family of them opens with what
 // it supports. Answers are in memory before they are sent, and a handler ends
@@ -24,11 +24,13 @@
 // # Compared with AWS
 //
 // What the documentation of SQS promises, the API Reference and the Developer
-// Guide, and what this package does:
+// Guide, and what this package does. Where AWS itself has been recorded to do
+// something else, that stands in brackets:
 //
 //	point                         AWS                                 here
 //	error codes, both protocols   modelled errors and common ones     the same; SerializationException and
 //	                                                                  UnknownOperationException for bad JSON
+//	                                                                  (the latter has no text on AWS itself)
 //	error texts                   not documented                      AWS's as recorded, where known; else our own
 //	HTTP status of errors         400; 403, 404 for some              the same
 //	x-amzn-RequestId              on every answer                     the same
@@ -36,7 +38,12 @@
 //	MD5 of system attributes      as sent                             the same
 //	message size                  1 MiB, and of a batch               the same
 //	request size                  not documented                      at most 3.25 MiB; larger ones get the error
-//	                                                                  of a message or batch that is too large
+//	                                                                  of a message or batch that is too large;
+//	                                                                  at most 10,000 parameters in a form
+//	JSON nulls                    as if not there                     the same
+//	JSON of another type          not documented                      SerializationException, for numbers in the
+//	                                                                  place of texts too
+//	message attribute names       A-Z, a-z, 0-9, _ - .                the same (AWS itself accepts other letters)
 //	characters                    the set of XML 1.0                  the same
 //	delay                         0 to 900 s                          the same
 //	visibility timeout            0 to 12 h in all                    the same, never clamped
@@ -49,8 +56,11 @@
 //	delivery of a standard queue  at least once                       once for each visibility timeout
 //	counts                        approximate, within a minute        exact, at once
 //	in flight                     120,000; OverLimit, FIFO: none      the same
-//	FIFO order and group locks    strict                              the same
-//	deduplication                 5 minutes, by queue or group        the same
+//	FIFO order and group locks    strict                              the same (AWS itself gives out again what
+//	                                                                  comes before the first that is in flight)
+//	delay on a FIFO queue         the queue's only; 0 in a message    the same
+//	deduplication                 5 minutes, by queue or group        the same (a change of the scope has been
+//	                                                                  seen to have no effect on AWS)
 //	sequence number               20 digits, rising                   the same, in each queue
 //	ReceiveRequestAttemptId       5 minutes                           the same
 //	fair queues                   by share of messages in flight      by share of messages in flight
@@ -60,6 +70,14 @@
 //	redrive allow policy          enforced                            the same
 //	move tasks                    1 to 500 a second, 36 hours         the same rates; ends when no message
 //	                                                                  is ready; cancelled at once
+//	queue URLs                    as answered; a name will do         any whose path ends as answered; a name
+//	                                                                  will do
+//	actions at a queue's path     not CreateQueue and ListQueues      all
+//	queue names                   1 to 80 characters; InvalidParame-  the same
+//	                              terValue for an empty or no name
+//	tags                          50 of 128 and 256 characters, of    the same; more than 50 are refused
+//	                              letters, digits, white space and
+//	                              _ . : / = + - @; no key in aws:
 //	CreateQueue of an existing    same attributes only                the same; tags given are added
 //	name of a deleted queue       free after a minute                 the same; at once if the engine is lenient
 //	PurgeQueue                    once a minute, takes a minute       the same rule; done at once
@@ -70,6 +88,8 @@
 //	encryption                    SSE-SQS, SSE-KMS                    attributes kept, nothing encrypted
 //	throttling                    quotas of a region                  none
 //	accounts and regions          many                                one of each for a server
+//	GET of no action              404, UnknownOperationException      the same
+//	Query answers in JSON         with Accept: application/json       XML
 //	HTTP/2, VPC endpoints, SOAP   some                                none
 //
 // Limits of the engine itself are in its own documentation.

@@ -104,6 +104,10 @@ func (r *jsonReader) begins(c byte, wanted string) bool {
 		return true
 	case found == 'n':
 		r.literal("null")
+	case found == '{':
+		r.fail("Start of structure or map found where not expected.")
+	case found == '[':
+		r.fail("Start of list found where not expected")
 	case kind(found) != "":
 		r.fail("%s can not be converted to %s", kind(found), wanted)
 	default:
@@ -196,10 +200,16 @@ func (r *jsonReader) ends(closing byte) bool {
 
 // text reads a string.
 func (r *jsonReader) text() string {
+	s, _ := r.given()
+	return s
+}
+
+// given reads a string, and reports whether there was one rather than a null.
+func (r *jsonReader) given() (s string, ok bool) {
 	if !r.begins('"', "a String") {
-		return ""
+		return "", false
 	}
-	return string(r.quoted())
+	return string(r.quoted()), true
 }
 
 // number reads an integer of 32 bits; nil for null.
@@ -275,19 +285,27 @@ func (r *jsonReader) blob() []byte {
 	return b[:n]
 }
 
-// texts reads a list of strings.
+// texts reads a list of strings. Those that are null do not count, as AWS's
+// protocols have it.
 func (r *jsonReader) texts() []string {
 	var out []string
-	r.array(func() { out = append(out, r.text()) })
+	r.array(func() {
+		if s, ok := r.given(); ok {
+			out = append(out, s)
+		}
+	})
 	return out
 }
 
-// textMap reads an object whose values are strings.
+// textMap reads an object whose values are strings. Those that are null do not
+// count.
 func (r *jsonReader) textMap() map[string]string {
 	out := map[string]string{}
 	r.object(func(name []byte) {
 		key := string(name)
-		out[key] = r.text()
+		if s, ok := r.given(); ok {
+			out[key] = s
+		}
 	})
 	return out
 }

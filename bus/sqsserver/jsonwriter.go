@@ -22,8 +22,7 @@ func (w *jsonWriter) comma() {
 	}
 }
 
-// name writes the name of a member. Names are the protocol's or checked, but map
-// keys can be tags, which may have any character.
+// name writes the name of a member. Names are the protocol's, or keys of maps.
 func (w *jsonWriter) name(name string) {
 	w.comma()
 	w.buf = appendJSON(w.buf, name)

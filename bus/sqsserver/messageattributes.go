@@ -87,14 +87,19 @@ func (r *jsonReader) dataType() string {
 	}
 }
 
-// traceHeader reads the system attributes of a message that is sent. SQS knows
-// one, AWSTraceHeader.
-func (r *jsonReader) traceHeader() []spec.NamedAttribute {
+// traceHeaderName is the one system attribute that a sender can give.
+const traceHeaderName = "AWSTraceHeader"
+
+// traceHeader reads the system attributes of a message that is sent, and returns
+// the trace header, if it is among them.
+func (r *jsonReader) traceHeader() string {
 	attrs := r.messageAttributes()
+	header := ""
 	for _, a := range attrs {
+		header = a.StringValue
 		var err error
 		switch {
-		case a.Name != "AWSTraceHeader":
+		case a.Name != traceHeaderName:
 			err = spec.Errorf(spec.InvalidParameterValue, "Message system attribute name '%.80s' is invalid.", a.Name)
 		case a.DataType != "String":
 			err = spec.Errorf(spec.InvalidParameterValue, "The type of message system attribute 'AWSTraceHeader' must be String.")
@@ -105,7 +110,7 @@ func (r *jsonReader) traceHeader() []spec.NamedAttribute {
 			r.err = err
 		}
 	}
-	return attrs
+	return header
 }
 
 // selectAttributes returns those of a message's attributes that a receive asks

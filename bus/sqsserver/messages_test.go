@@ -224,7 +224,7 @@ func TestBatchesSucceedAndFailByEntry(t *testing.T) {
 		if len(changed.Successful) != 1 || *changed.Successful[0].Id != "1" || len(changed.Failed) != 2 {
 			t.Fatalf("changed %v, failed %v", changed.Successful, changed.Failed)
 		}
-		wantFailed(t, changed.Failed[0], "2", "ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+		wantFailed(t, changed.Failed[0], "2", "ReceiptHandleIsInvalid", `The input receipt handle "`)
 		wantFailed(t, changed.Failed[1], "3", "InvalidParameterValue", "Value 43201 for parameter VisibilityTimeout is invalid.")
 
 		time.Sleep(60 * time.Second)
@@ -237,7 +237,7 @@ func TestBatchesSucceedAndFailByEntry(t *testing.T) {
 		if len(deleted.Successful) != 1 || *deleted.Successful[0].Id != "1" || len(deleted.Failed) != 1 {
 			t.Fatalf("deleted %v, failed %v", deleted.Successful, deleted.Failed)
 		}
-		wantFailed(t, deleted.Failed[0], "2", "ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+		wantFailed(t, deleted.Failed[0], "2", "ReceiptHandleIsInvalid", `The input receipt handle "`)
 		c.wantCounts(url, "1 0 0")
 	})
 }

@@ -29,6 +29,10 @@ type form struct {
 	children map[string]*form
 }
 
+// maxParameters is far more than a request can have, and keeps a form of a
+// million names from taking a hundred times its size in memory.
+const maxParameters = 10_000
+
 // maxParts is how many parts the longest name has:
 // SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.StringListValue.1.
 const maxParts = 7
@@ -72,6 +76,9 @@ func (c *call) form() (*form, error) {
 }
 
 func (f *form) parse(s string) error {
+	if strings.Count(s, "&") >= maxParameters {
+		return spec.Errorf("MalformedQueryString", "The query string has more than %d parameters.", maxParameters)
+	}
 	for s != "" {
 		var pair string
 		pair, s, _ = strings.Cut(s, "&")
@@ -138,11 +145,11 @@ var formMembers = map[string]formMember{
 
 	"Attribute":              {"Attributes", formTextMap, "Name"},
 	"Tag":                    {"Tags", formTextMap, "Key"},
+	"Tags":                   {"Tags", formTextMap, "Key"}, // so from the Java SDK, in TagQueue
 	"MessageAttribute":       {"MessageAttributes", formStructMap, "Name"},
 	"MessageSystemAttribute": {"MessageSystemAttributes", formStructMap, "Name"},
 
 	"Attributes":              {kind: formNotInQuery},
-	"Tags":                    {kind: formNotInQuery},
 	"tags":                    {kind: formNotInQuery},
 	"Entries":                 {kind: formNotInQuery},
 	"AttributeNames":          {kind: formNotInQuery},

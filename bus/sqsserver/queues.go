@@ -34,6 +34,7 @@ func (a *queueAction) member(name []byte, r *jsonReader) {
 
 type createQueue struct {
 	name       string
+	named      bool // a name was given, if an empty one
 	attributes map[string]string
 	tags       map[string]string
 	url        string
@@ -42,7 +43,7 @@ type createQueue struct {
 func (a *createQueue) member(name []byte, r *jsonReader) {
 	switch string(name) {
 	case "QueueName":
-		a.name = r.text()
+		a.name, a.named = r.given()
 	case "Attributes":
 		a.attributes = r.textMap()
 	case "tags", "Tags":
@@ -53,10 +54,16 @@ func (a *createQueue) member(name []byte, r *jsonReader) {
 }
 
 func (a *createQueue) run(c *call) error {
-	if a.name == "" {
-		return missing("QueueName")
+	switch {
+	case !a.named:
+		return spec.Errorf(spec.InvalidParameterValue, "Value for parameter QueueName is invalid. Reason: Must specify a queue name.")
+	case a.name == "":
+		return spec.Errorf(spec.InvalidParameterValue, "Queue name cannot be empty")
 	}
 	if err := checkName(a.name, a.attributes); err != nil {
+		return err
+	}
+	if err := spec.CheckTags(a.tags); err != nil { // before there is a queue
 		return err
 	}
 	settings, err := c.settings(a.name, a.attributes, nil)
@@ -72,16 +79,17 @@ func (a *createQueue) run(c *call) error {
 	if len(a.tags) == 0 {
 		return nil
 	}
-	return q.Tag(a.tags)
+	return gone(q.Tag(a.tags))
 }
 
 // checkName reports a queue name that AWS would refuse, in its words, and one
 // whose suffix does not fit the attribute FifoQueue.
 func checkName(name string, attributes map[string]string) error {
+	fifo := isTrue(attributes["FifoQueue"])
 	switch {
-	case attributes["FifoQueue"] == "true" && (spec.CheckQueueName(name) != nil || !spec.IsFIFOName(name)):
+	case fifo && (spec.CheckQueueName(name) != nil || !spec.IsFIFOName(name)):
 		return spec.Errorf(spec.InvalidParameterValue, "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.")
-	case attributes["FifoQueue"] != "true" && (spec.CheckQueueName(name) != nil || spec.IsFIFOName(name)):
+	case !fifo && (spec.CheckQueueName(name) != nil || spec.IsFIFOName(name)):
 		return spec.Errorf(spec.InvalidParameterValue, "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 	}
 	return nil

@@ -27,6 +27,7 @@ func TestQueueURLsResolveByTheirPath(t *testing.T) {
 			"http://127.0.0.1:9324/" + account + "/q",
 			"http://proxy/some/path/" + account + "/q",
 			"/" + account + "/q",
+			"q",
 		} {
 			_, err := c.PurgeQueue(t.Context(), &sqs.PurgeQueueInput{QueueUrl: &u})
 			ok(t, err)
@@ -37,7 +38,8 @@ func TestQueueURLsResolveByTheirPath(t *testing.T) {
 			endpoint + "/999999999999/q":         {"AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."},
 			endpoint:                             {"InvalidAddress", "The address " + endpoint + " is not valid for this endpoint."},
 			endpoint + "/q":                      {"InvalidAddress", "is not valid for this endpoint."},
-			"q":                                  {"InvalidAddress", "is not valid for this endpoint."},
+			endpoint + "/" + account + "/q/":     {"InvalidAddress", "is not valid for this endpoint."},
+			"other":                              {"AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."},
 			"":                                   {"MissingParameter", "The request must contain the parameter QueueUrl."},
 			endpoint + "/" + account + "/q\x00":  {"AWS.SimpleQueueService.NonExistentQueue", ""},
 			endpoint + "/" + account + "/q/../q": {"AWS.SimpleQueueService.NonExistentQueue", ""},
@@ -117,6 +119,9 @@ func TestCreateQueueAgainGivesTheSame(t *testing.T) {
 			t.Errorf("%s, then %s", *url, *again)
 		}
 		c.create("q")
+		c.create("q", "SqsManagedSseEnabled", "true") // as it is by default
+		c.create("q.fifo")
+		c.create("q.fifo", "FifoThroughputLimit", "perQueue", "DeduplicationScope", "queue")
 		c.wantCounts(url, "0 0 1")
 		_, err := c.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: url})
 		ok(t, err)
@@ -195,8 +200,8 @@ func TestAttributesComeBackAsTheyWereSet(t *testing.T) {
 		}
 		_, err = c.SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{QueueUrl: std, Attributes: map[string]string{"Policy": "", "RedrivePolicy": "", "RedriveAllowPolicy": "", "KmsMasterKeyId": ""}})
 		ok(t, err)
-		got = c.attributes(std, "Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId")
-		if len(got) != 0 {
+		got = c.attributes(std, "Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled")
+		if !maps.Equal(got, map[string]string{"SqsManagedSseEnabled": "false"}) {
 			t.Errorf("not removed: %v", got)
 		}
 		for _, test := range []struct {
@@ -262,23 +267,27 @@ func TestTags(t *testing.T) {
 		out, err := c.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: new("q"), Tags: map[string]string{"a": "1"}})
 		ok(t, err)
 		url := out.QueueUrl
-		_, err = c.TagQueue(t.Context(), &sqs.TagQueueInput{QueueUrl: url, Tags: map[string]string{"a": "2", "b": "", "ü": "\"<&"}})
+		_, err = c.TagQueue(t.Context(), &sqs.TagQueueInput{QueueUrl: url, Tags: map[string]string{"a": "2", "b": "", "ü": "1 + 1"}})
 		ok(t, err)
 		_, err = c.UntagQueue(t.Context(), &sqs.UntagQueueInput{QueueUrl: url, TagKeys: []string{"b", "none"}})
 		ok(t, err)
 		tags, err := c.ListQueueTags(t.Context(), &sqs.ListQueueTagsInput{QueueUrl: url})
 		ok(t, err)
-		if !maps.Equal(tags.Tags, map[string]string{"a": "2", "ü": "\"<&"}) {
+		if !maps.Equal(tags.Tags, map[string]string{"a": "2", "ü": "1 + 1"}) {
 			t.Errorf("tags %v", tags.Tags)
 		}
 		many := map[string]string{}
 		for i := range 50 {
 			many[fmt.Sprint(i)] = ""
 		}
-		for _, bad := range []map[string]string{many, {"": "x"}, {strings.Repeat("k", 129): ""}, {"k": strings.Repeat("v", 257)}} {
+		for _, bad := range []map[string]string{many, {"": "x"}, {strings.Repeat("k", 129): ""}, {"k": strings.Repeat("v", 257)}, {"k!": ""}, {"aws:k": ""}} {
 			_, err = c.TagQueue(t.Context(), &sqs.TagQueueInput{QueueUrl: url, Tags: bad})
-			wantError(t, err, "InvalidParameterValue", "tag")
+			wantError(t, err, "InvalidParameterValue", "ag")
 		}
+		_, err = c.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: new("never"), Tags: map[string]string{"aws:k": ""}})
+		wantError(t, err, "InvalidParameterValue", "Tag keys must not begin with aws:")
+		_, err = c.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: new("never")})
+		wantError(t, err, "AWS.SimpleQueueService.NonExistentQueue", "")
 	})
 }
 

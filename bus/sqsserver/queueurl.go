@@ -18,13 +18,17 @@ func (c *call) queueURL(name string) string {
 
 // queue returns the queue that a QueueUrl names, or the request's own path if
 // there is none. Only the path's last two parts count, so that a URL printed for
-// one host or scheme is good under another.
+// one host or scheme is good under another. A queue's name will do too, as it
+// does on AWS.
 func (c *call) queue(queueURL string) (*engine.Queue, error) {
 	if queueURL == "" {
 		queueURL = c.req.URL.Path
 		if strings.Count(queueURL, "/") < 2 {
 			return nil, missing("QueueUrl")
 		}
+	}
+	if !strings.Contains(queueURL, "/") {
+		return c.queueNamed(queueURL)
 	}
 	account, name, ok := splitQueueURL(queueURL)
 	if !ok {

@@ -26,8 +26,9 @@ type sendMessage struct {
 type sendEntry struct {
 	id      string
 	message engine.Message
-	system  []spec.NamedAttribute
 	sent    engine.Sent
+
+	emptyGroup, emptyDeduplication bool // given, and empty
 }
 
 func (e sendEntry) entryID() string { return e.id }
@@ -45,25 +46,31 @@ func (e *sendEntry) member(name []byte, r *jsonReader) {
 	case "MessageAttributes":
 		e.message.Attributes = r.messageAttributes()
 	case "MessageSystemAttributes":
-		e.system = r.traceHeader()
-		if len(e.system) > 0 {
-			e.message.TraceHeader = e.system[0].StringValue
-		}
+		e.message.TraceHeader = r.traceHeader()
 	case "MessageDeduplicationId":
-		e.message.Deduplication = r.text()
+		id, ok := r.given()
+		e.message.Deduplication, e.emptyDeduplication = id, ok && id == ""
 	case "MessageGroupId":
-		e.message.Group = r.text()
+		id, ok := r.given()
+		e.message.Group, e.emptyGroup = id, ok && id == ""
 	default:
 		r.skip()
 	}
 }
 
-// send gives the message to the queue.
-func (e *sendEntry) send(q *engine.Queue) error {
+// send gives the message to the queue. number is that of the entry in its batch,
+// from 1, and 0 for a message by itself.
+func (e *sendEntry) send(q *engine.Queue, number int) error {
+	switch {
+	case e.emptyGroup:
+		return badID("", "MessageGroupId")
+	case e.emptyDeduplication:
+		return badID("", "MessageDeduplicationId")
+	}
 	var err error
 	e.sent, err = q.Send(e.message)
 	if err != nil {
-		return e.inWordsOfAWS(q, err)
+		return e.inWordsOfAWS(q, number, err)
 	}
 	return nil
 }
@@ -72,25 +79,33 @@ const wrongType = "The request include parameter that is not valid for this queu
 
 // inWordsOfAWS returns the error for a message that the queue refused, with
 // AWS's text where that is known.
-func (e *sendEntry) inWordsOfAWS(q *engine.Queue, err error) error {
+func (e *sendEntry) inWordsOfAWS(q *engine.Queue, number int, err error) error {
 	a, gerr := q.Attributes()
 	if gerr != nil {
 		return gone(gerr)
 	}
 	m := &e.message
 	switch {
+	case m.Body == "" && number > 0:
+		return missing(fmt.Sprintf("SendMessageBatchRequestEntry.%d.MessageBody", number))
 	case m.Body == "":
 		return missing("MessageBody")
+	case number > 0 && spec.MessageSize(m.Body, m.Attributes) > a.MaxMessageBytes:
+		return spec.Errorf(spec.InvalidParameterValue, "One or more parameters cannot be validated. Reason: Message must be shorter than %d bytes.", a.MaxMessageBytes)
 	case spec.MessageSize(m.Body, m.Attributes) > a.MaxMessageBytes:
 		return messageTooLong(a.MaxMessageBytes)
 	case len(m.Attributes) > spec.MaxAttributes:
 		return spec.Errorf(spec.InvalidParameterValue, "Number of message attributes [%d] exceeds the allowed maximum [%d].", len(m.Attributes), spec.MaxAttributes)
 	case m.Delay != nil && spec.CheckDelay(*m.Delay) != nil:
 		return invalidParameter(int(*m.Delay/time.Second), "DelaySeconds", fmt.Sprintf("DelaySeconds must be >= 0 and <= %d.", int(spec.MaxDelay/time.Second)))
-	case m.Delay != nil && a.FIFO && *m.Delay != a.Delay:
+	case m.Delay != nil && a.FIFO && *m.Delay != 0:
 		return invalidParameter(int(*m.Delay/time.Second), "DelaySeconds", wrongType)
+	case m.Group != "" && spec.CheckGroup("", m.Group) != nil:
+		return badID(m.Group, "MessageGroupId")
 	case m.Deduplication != "" && !a.FIFO:
 		return invalidParameter(m.Deduplication, "MessageDeduplicationId", wrongType)
+	case m.Deduplication != "" && spec.CheckGroup("", m.Deduplication) != nil:
+		return badID(m.Deduplication, "MessageDeduplicationId")
 	case a.FIFO && m.Group == "":
 		return missing("MessageGroupId")
 	case a.FIFO && m.Deduplication == "" && !a.ContentBasedDeduplication:
@@ -102,6 +117,10 @@ func (e *sendEntry) inWordsOfAWS(q *engine.Queue, err error) error {
 		}
 	}
 	return err
+}
+
+func badID(id, parameter string) error {
+	return invalidParameter(id, parameter, parameter+" can only include alphanumeric and punctuation characters. 1 to 128 in length.")
 }
 
 var errNoDeduplication = spec.Errorf(spec.InvalidParameterValue, "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
@@ -120,8 +139,10 @@ func (e *sendEntry) write(w writer) {
 	if len(e.message.Attributes) > 0 {
 		w.digest("MD5OfMessageAttributes", md5OfAttributes(e.message.Attributes))
 	}
-	if len(e.system) > 0 {
-		w.digest("MD5OfMessageSystemAttributes", md5OfAttributes(e.system))
+	if e.message.TraceHeader != "" {
+		w.digest("MD5OfMessageSystemAttributes", md5OfAttributes([]spec.NamedAttribute{{
+			Name: traceHeaderName, Attribute: spec.Attribute{DataType: "String", StringValue: e.message.TraceHeader},
+		}}))
 	}
 	w.text("MessageId", e.sent.ID)
 	if e.sent.SequenceNumber != "" {
@@ -142,14 +163,14 @@ func (a *sendMessage) run(c *call) error {
 	if err != nil {
 		return err
 	}
-	return a.entry.send(q)
+	return a.entry.send(q, 0)
 }
 
 func (a *sendMessage) answer(w writer) { a.entry.write(w) }
 
 type sendMessageBatch struct {
 	queueURL string
-	entries  []sendEntry
+	batch[sendEntry]
 	failures failures
 }
 
@@ -158,12 +179,7 @@ func (a *sendMessageBatch) member(name []byte, r *jsonReader) {
 	case "QueueUrl":
 		a.queueURL = r.text()
 	case "Entries":
-		a.entries = make([]sendEntry, 0, spec.MaxBatchEntries)
-		r.array(func() {
-			a.entries = append(a.entries, sendEntry{})
-			e := &a.entries[len(a.entries)-1]
-			r.object(func(name []byte) { e.member(name, r) })
-		})
+		a.read(r, (*sendEntry).member)
 	default:
 		r.skip()
 	}
@@ -174,7 +190,7 @@ func (a *sendMessageBatch) run(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := checkBatch(a.entries, "SendMessageBatchRequestEntry"); err != nil {
+	if err := a.check("SendMessageBatchRequestEntry"); err != nil {
 		return err
 	}
 	if err := a.checkFIFO(q); err != nil {
@@ -190,7 +206,7 @@ func (a *sendMessageBatch) run(c *call) error {
 	}
 	for i := range a.entries {
 		e := &a.entries[i]
-		if err := e.send(q); err != nil {
+		if err := e.send(q, i+1); err != nil {
 			a.failures.add(c, e.id, err)
 		}
 	}

@@ -2,6 +2,7 @@ package sqsserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -162,6 +163,9 @@ func (c *call) serveQuery(w http.ResponseWriter) {
 	switch {
 	case err == errClientGone:
 		return
+	case err == errNoRequest:
+		status = http.StatusNotFound
+		answer.buf = append(answer.buf, "<UnknownOperationException/>\n"...)
 	case err != nil:
 		e := asSpecError(err)
 		if e.Code == codeSerialization { // a code of the JSON protocol's only
@@ -183,13 +187,20 @@ func (c *call) serveQuery(w http.ResponseWriter) {
 	c.send(w, status, answer.buf)
 }
 
+// errNoRequest is the error of a GET that names no action, as a browser's or a
+// probe's. AWS takes it for none of its requests.
+var errNoRequest = errors.New("sqsserver: not a request of SQS")
+
 func (c *call) decodeQuery() (name string, a action, err error) {
 	form, err := c.form()
 	if err != nil {
 		return "", nil, err
 	}
 	name = form.get("Action")
-	if name == "" {
+	switch {
+	case name == "" && c.req.Method == http.MethodGet:
+		return "", nil, errNoRequest
+	case name == "":
 		return "", nil, spec.Errorf("MissingAction", "The request must contain the parameter Action.")
 	}
 	newAction := actions[name]

@@ -77,6 +77,11 @@ func TestLargestMessagesPass(t *testing.T) {
 func TestOversizedRequestsAreRefused(t *testing.T) {
 	server := sqsserver.New(nil)
 	big := strings.Repeat("x", 4<<20)
+	// An earlier request is of no account, though its memory is used again.
+	post(t, server, "Action=SendMessageBatch&x=1", nil)
+	if _, answer := post(t, server, "Action=SendMessage&MessageBody="+big, nil); !strings.Contains(answer, "<Code>InvalidParameterValue</Code>") {
+		t.Errorf("answered %s", answer)
+	}
 	for _, test := range []struct {
 		target, body, code string
 	}{

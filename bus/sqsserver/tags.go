@@ -7,7 +7,8 @@ import (
 
 // ListQueueTags, TagQueue and UntagQueue.
 //
-// Supported: 50 tags a queue, with keys of 128 and values of 256 characters.
+// Supported: 50 tags a queue, with keys of 128 and values of 256 characters, of
+// those that AWS allows, and no key that begins with aws:.
 
 type listQueueTags struct {
 	queueAction

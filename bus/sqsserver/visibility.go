@@ -80,7 +80,7 @@ func (a *changeMessageVisibility) run(c *call) error {
 
 type changeMessageVisibilityBatch struct {
 	queueURL string
-	entries  []visibilityEntry
+	batch[visibilityEntry]
 	failures failures
 }
 
@@ -89,12 +89,7 @@ func (a *changeMessageVisibilityBatch) member(name []byte, r *jsonReader) {
 	case "QueueUrl":
 		a.queueURL = r.text()
 	case "Entries":
-		a.entries = nil
-		r.array(func() {
-			var e visibilityEntry
-			r.object(func(name []byte) { e.member(name, r) })
-			a.entries = append(a.entries, e)
-		})
+		a.read(r, (*visibilityEntry).member)
 	default:
 		r.skip()
 	}
@@ -105,7 +100,7 @@ func (a *changeMessageVisibilityBatch) run(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := checkBatch(a.entries, "ChangeMessageVisibilityBatchRequestEntry"); err != nil {
+	if err := a.check("ChangeMessageVisibilityBatchRequestEntry"); err != nil {
 		return err
 	}
 	for i := range a.entries {

@@ -60,8 +60,15 @@ const (
 	exitUsage  = 2
 )
 
-// drainTimeout is how long requests in progress may take after a signal.
-const drainTimeout = 10 * time.Second
+const (
+	// readTimeout is how long a request may take to arrive. On one machine that
+	// is a matter of milliseconds.
+	readTimeout = 5 * time.Second
+
+	// drainTimeout is how long requests in progress may take after a signal. It
+	// is longer than readTimeout, so no client can make the program wait for it.
+	drainTimeout = 10 * time.Second
+)
 
 // config is the command line.
 type config struct {
@@ -157,13 +164,16 @@ func (c *config) serve(ctx context.Context, stdout io.Writer) error {
 
 // serve serves until ctx ends, and then drains.
 func serve(ctx context.Context, l net.Listener, server *sqsserver.Server) error {
-	// No timeout cuts a request short that is answered late on purpose, as long
-	// polls are. Headers that come slowly are; more timeouts than that would be
-	// a tenth of what a request costs.
+	// One deadline is for the arrival of a whole request, header and body, and
+	// costs no more than one for the header does. When the request is there,
+	// net/http lifts it, so it is none for polls that wait. Answers have no
+	// deadline: it would be one more for every request, and a client that does
+	// not read what it asked for holds nobody up but itself.
 	h := &http.Server{
-		Handler:           server,
-		ReadHeaderTimeout: 5 * time.Second,
-		MaxHeaderBytes:    64 << 10,
+		Handler:        server,
+		ReadTimeout:    readTimeout,
+		IdleTimeout:    -1, // none, instead of ReadTimeout: SDKs keep connections
+		MaxHeaderBytes: 64 << 10,
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- h.Serve(l) }()

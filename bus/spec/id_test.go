@@ -1,0 +1,10 @@
+package spec
+
+import "testing"
+
+func TestIDIsAUUID(t *testing.T) {
+	b := [16]byte{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xff, 0xee, 0xdd, 0xcc, 0xbb, 0xaa, 0x99, 0x88}
+	if got, want := ID(b, 8), "01234567-89ab-8def-bfee-ddccbbaa9988"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
