@@ -65,11 +65,17 @@ func sendAll(t *testing.T, q *bus.Queue, ms []*pubsub.Message) []error {
 	return errs
 }
 
+// messages are n messages with numbered bodies.
+func messages(n int) (ms []*pubsub.Message) {
+	for _, body := range numbered(n) {
+		ms = append(ms, &pubsub.Message{Body: []byte(body)})
+	}
+	return ms
+}
+
 // withBad are 20 messages of which so many are bad in some way.
 func withBad() (ms []*pubsub.Message, bad map[int]string) {
-	for i := range 20 {
-		ms = append(ms, &pubsub.Message{Body: fmt.Appendf(nil, "m%d", i)})
-	}
+	ms = messages(20)
 	ms[3].Body = []byte(strings.Repeat("x", spec.MaxMessageBytes+1))
 	ms[5].Body = []byte("\x00")
 	ms[8].Metadata = map[string]string{"empty": ""}
@@ -129,11 +135,7 @@ func TestAMessageThatOnlyTheQueueRefusesFailsAlone(t *testing.T) {
 		})
 		q := e.open(t, "")
 		defer shutDown(t, q)
-		var ms []*pubsub.Message
-		for _, body := range numbered(10) {
-			ms = append(ms, &pubsub.Message{Body: []byte(body)})
-		}
-		for i, err := range sendAll(t, q, ms) {
+		for i, err := range sendAll(t, q, messages(10)) {
 			if i == 7 {
 				check(t, "m7", err, gcerrors.InvalidArgument)
 			} else if err != nil {
@@ -156,10 +158,7 @@ func TestOneFailedEntryFailsAllStockSenders(t *testing.T) {
 				return ""
 			}
 		})
-		var ms []*pubsub.Message
-		for _, body := range numbered(200) {
-			ms = append(ms, &pubsub.Message{Body: []byte(body)})
-		}
+		ms := messages(200)
 		ms[150].Body = []byte("bad")
 		failed := func(q *bus.Queue) (n int) {
 			var first []error
@@ -192,33 +191,33 @@ func TestOneFailedEntryFailsAllStockSenders(t *testing.T) {
 }
 
 func TestFailedEntriesOfASendAreTriedAgainAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := newEndpoint()
-		e.latency = 5 * time.Millisecond
-		e.create(t, "donors", spec.QueueSettings{})
-		times := 3
-		e.set(func() {
-			e.entry = func(_ *call, body string) string {
-				if body == "m4" && times > 0 {
-					times--
-					return "InternalError"
+	for _, code := range []string{"InternalError", somethingNew, unmentioned} {
+		t.Run(code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint()
+				e.latency = 5 * time.Millisecond
+				e.create(t, "donors", spec.QueueSettings{})
+				times := 3
+				e.set(func() {
+					e.entry = func(_ *call, body string) string {
+						if body == "m4" && times > 0 {
+							times--
+							return code
+						}
+						return ""
+					}
+				})
+				q := e.open(t, "")
+				defer shutDown(t, q)
+				for i, err := range sendAll(t, q, messages(10)) {
+					if err != nil {
+						t.Errorf("message %d: %v", i, err)
+					}
 				}
-				return ""
-			}
+				e.counts(t, 10, 0, 0)
+			})
 		})
-		q := e.open(t, "")
-		defer shutDown(t, q)
-		var ms []*pubsub.Message
-		for _, body := range numbered(10) {
-			ms = append(ms, &pubsub.Message{Body: []byte(body)})
-		}
-		for i, err := range sendAll(t, q, ms) {
-			if err != nil {
-				t.Errorf("message %d: %v", i, err)
-			}
-		}
-		e.counts(t, 10, 0, 0)
-	})
+	}
 }
 
 func TestEachSenderGetsItsOwnMessagesID(t *testing.T) {
@@ -230,11 +229,9 @@ func TestEachSenderGetsItsOwnMessagesID(t *testing.T) {
 		defer shutDown(t, q)
 		ids := make([]bus.SentMessage, 200)
 		mine := func(q *bus.Queue) (right int) {
-			var ms []*pubsub.Message
-			for i, body := range numbered(len(ids)) {
-				m := &pubsub.Message{Body: []byte(body)}
+			ms := messages(len(ids))
+			for i, m := range ms {
 				bus.StoreSent(m, &ids[i])
-				ms = append(ms, m)
 			}
 			for _, err := range sendAll(t, q, ms) {
 				if err != nil {

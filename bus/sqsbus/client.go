@@ -113,8 +113,8 @@ func (b *Backend) load(ctx context.Context, a *address) (aws.Config, error) {
 
 // stack adds the middlewares of every request: [metering] counts each try that
 // [patience] makes, and [zeros] writes what the SDK leaves out.
-func (b *Backend) stack(queue string) func(*middleware.Stack) error {
-	patient := &patience{log: b.options.Logger}
+func (b *Backend) stack(cfg aws.Config, queue string) func(*middleware.Stack) error {
+	patient := &patience{log: b.options.Logger, credentials: cfg.Credentials}
 	counted := &metering{meter: b.options.Meter, queue: queue}
 	return func(s *middleware.Stack) error {
 		return firstError(
@@ -139,7 +139,7 @@ func firstError(errs ...error) error {
 func (b *Backend) newSQS(cfg aws.Config, queue string) *sqs.Client {
 	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
 		o.DisableMessageChecksumValidation = true
-		o.APIOptions = append(o.APIOptions, b.stack(queue))
+		o.APIOptions = append(o.APIOptions, b.stack(cfg, queue))
 	})
 }
 
@@ -147,7 +147,7 @@ func (b *Backend) newSQS(cfg aws.Config, queue string) *sqs.Client {
 // [front] before it.
 func (b *Backend) newFront(cfg aws.Config, queue string, f *front) *sqs.Client {
 	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
-		o.APIOptions = append(o.APIOptions, b.stack(queue), func(s *middleware.Stack) error {
+		o.APIOptions = append(o.APIOptions, b.stack(cfg, queue), func(s *middleware.Stack) error {
 			return s.Initialize.Add(f, middleware.Before)
 		})
 	})
@@ -156,6 +156,6 @@ func (b *Backend) newFront(cfg aws.Config, queue string, f *front) *sqs.Client {
 // newSNS returns the client that makes a topic's requests.
 func (b *Backend) newSNS(cfg aws.Config, topic string) *sns.Client {
 	return sns.NewFromConfig(cfg, func(o *sns.Options) {
-		o.APIOptions = append(o.APIOptions, b.stack(topic))
+		o.APIOptions = append(o.APIOptions, b.stack(cfg, topic))
 	})
 }

@@ -261,6 +261,11 @@ func TestAttributesThatMayNotBeReadDoNotEndTheSubscription(t *testing.T) {
 		if n := e.count("GetQueueAttributes"); n != 1 {
 			t.Errorf("%d tries to read the attributes", n)
 		}
+		for _, c := range e.all("ReceiveMessage") {
+			if n := c.in.MaxNumberOfMessages; n != 1 {
+				t.Errorf("%d messages were asked for, of which nobody knows when to keep them", n)
+			}
+		}
 	})
 }
 

@@ -25,7 +25,7 @@ type deleter struct {
 
 func newDeleter(client *sqs.Client, queue string, ls *leases, log *slog.Logger) *deleter {
 	d := &deleter{client: client, queue: queue, leases: ls, log: log}
-	d.join.send = d.request
+	d.join.send, d.join.log, d.join.action = d.request, log, "DeleteMessageBatch"
 	return d
 }
 
@@ -59,14 +59,15 @@ func (d *deleter) clear(handle string, err error) bool {
 }
 
 // request makes one request. On a standard queue SQS says of a deletion that came
-// too late that it succeeded, so the lease tells.
+// too late that it succeeded, so the lease tells. Since it began when an answer
+// had arrived, it is looked at when another has: the time that an answer takes does
+// not count.
 func (d *deleter) request(ctx context.Context, handles []string) ([]outcome[struct{}], error) {
 	in := &sqs.DeleteMessageBatchInput{QueueUrl: &d.queue}
 	for i, h := range handles {
 		in.Entries = append(in.Entries, types.DeleteMessageBatchRequestEntry{Id: batchID(i), ReceiptHandle: &h})
 	}
-	var begun tryTime
-	out, err := d.client.DeleteMessageBatch(begun.watch(ctx), in)
+	out, err := d.client.DeleteMessageBatch(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func (d *deleter) request(ctx context.Context, handles []string) ([]outcome[stru
 	for _, r := range out.Successful {
 		if i, ok := batchIndex(r.Id, len(handles)); ok {
 			outcomes[i] = outcome[struct{}]{}
-			if l := d.leases.find(handles[i]); l != nil && l.lostAt(begun.at) {
+			if l := d.leases.find(handles[i]); l != nil && l.lost() {
 				d.late.Add(1)
 			}
 			d.leases.done(handles[i])

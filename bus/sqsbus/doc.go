@@ -56,24 +56,30 @@
 // is alone is not held up. Each has its own outcome.
 //
 // A request is tried again for as long as AWS has faults of its own, throttles, or
-// cannot be reached, until the context of the call ends; retries are logged. What
-// no retry can help is returned at once, and ends the Subscription: access that is
-// denied, a queue that does not exist, a request that is invalid. Controls are
-// tried five times.
+// cannot be reached, until the context of the call ends; retries are logged. So it
+// is when this machine's clock was wrong, and when credentials have expired that
+// are renewed by who issues them. What no retry can help is returned at once, and
+// ends the Subscription: access that is denied, a queue that does not exist, a
+// request that is invalid. Controls are tried five times.
 //
 // A ReceiveMessage asks for one message until the consumer has shown its pace, and
 // for up to ten if it takes them within a second, and within a quarter of the
 // visibility timeout. What is not handed out yet waits here, its visibility
 // timeout begun anew whenever half of it is over, and goes back to the queue when
-// the Queue is released or shut down. A message handed out is the consumer's: its
-// visibility timeout is extended by [omnibus/bus.Queue.ChangeVisibility] only.
-// FIFO queues give one message at a time.
+// the Queue is released or shut down. One message can wait in the portable
+// Subscription instead, where nothing extends its timeout: one that comes when the
+// context of the last Receive has ended. So release the Queue when you stop
+// receiving. A message handed out is the consumer's: its visibility timeout is
+// extended by [omnibus/bus.Queue.ChangeVisibility] only. FIFO queues give one
+// message at a time.
 //
-// When a lease ends is reckoned from when the message arrived. Where no visibility
-// is given, that takes one GetQueueAttributes before the first receive; if it is
-// not permitted, leases are taken to last for 12 hours and nothing is fetched
-// ahead. A timeout that another program changes on the queue afterwards is noticed
-// when this Queue reads or sets attributes.
+// When a lease ends is reckoned from when the message arrived, and whether an
+// acknowledgement was in time from when it was answered, so that the time that
+// answers take does not count. Where no visibility is given, that takes one
+// GetQueueAttributes before the first receive; if it is not permitted, leases are
+// taken to last for 12 hours and nothing is fetched ahead. A timeout that another
+// program changes on the queue afterwards is noticed when this Queue reads or sets
+// attributes.
 //
 // A message whose MD5 is not that of its body is left in the queue, and logged.
 //

@@ -32,10 +32,11 @@ type endpoint struct {
 
 	// fault says how to misbehave at a call, or nil.
 	fault func(*call) *fault
-	// entry says with what code an entry of a batch fails, or "".
+	// entry says with what code an entry of a batch fails, or "". One that fails
+	// with unmentioned is left out of the answer.
 	entry func(c *call, body string) string
-	// damage says that a message is to be damaged on its way.
-	damage func() bool
+	// damage says that a body is to be damaged on its way.
+	damage func(body string) bool
 
 	// move serves the actions of move tasks, or nil.
 	move func(action string) any
@@ -47,6 +48,12 @@ type endpoint struct {
 	moved int64 // by the latest move task
 	tags  map[string]string
 }
+
+// Codes that SQS has not.
+const (
+	unmentioned  = "Unmentioned"
+	somethingNew = "SomethingNew" // a fault of AWS's own
+)
 
 // A call is a request that was made.
 type call struct {
@@ -61,10 +68,11 @@ type fault struct {
 	status  int
 	code    string
 	message string
-	query   bool // the code goes in the header for users of the Query protocol
-	drop    bool // the connection breaks
-	hang    bool // no answer comes
-	garbled bool // the answer is cut off
+	query   bool  // the code goes in the header for users of the Query protocol
+	drop    bool  // the connection breaks
+	lost    error // why the request does not get there
+	hang    bool  // no answer comes
+	garbled bool  // the answer is cut off
 }
 
 func newEndpoint() *endpoint { return &endpoint{engine: engine.New(nil)} }
@@ -177,6 +185,8 @@ func (e *endpoint) Do(req *http.Request) (*http.Response, error) {
 	switch {
 	case f.drop:
 		return nil, broken
+	case f.lost != nil:
+		return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: f.lost}
 	case f.hang:
 		<-ctx.Done()
 		return nil, ctx.Err()

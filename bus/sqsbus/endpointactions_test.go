@@ -155,7 +155,7 @@ func (e *endpoint) send(q *engine.Queue, m *wireMessage) (object, error) {
 		in.Delay = new(time.Duration(*m.DelaySeconds) * time.Second)
 	}
 	sent, err := q.Send(in)
-	return object{"MessageId": sent.ID, "MD5OfMessageBody": sum(m.MessageBody), "SequenceNumber": sent.SequenceNumber}, err
+	return object{"MessageId": sent.ID, "MD5OfMessageBody": sum(e.passOn(m.MessageBody)), "SequenceNumber": sent.SequenceNumber}, err
 }
 
 func (e *endpoint) receive(ctx context.Context, q *engine.Queue, in *request) (any, error) {
@@ -188,18 +188,22 @@ func (e *endpoint) receive(ctx context.Context, q *engine.Queue, in *request) (a
 		for _, a := range d.Attributes {
 			attrs[a.Name] = wireAttribute(a.Attribute)
 		}
-		body := d.Body
-		e.set(func() {
-			if e.damage != nil && e.damage() {
-				body += "?"
-			}
-		})
 		ms = append(ms, object{
-			"MessageId": d.ID, "ReceiptHandle": d.ReceiptHandle, "Body": body, "MD5OfBody": sum(d.Body),
+			"MessageId": d.ID, "ReceiptHandle": d.ReceiptHandle, "Body": e.passOn(d.Body), "MD5OfBody": sum(d.Body),
 			"Attributes": system, "MessageAttributes": attrs,
 		})
 	}
 	return object{"Messages": ms}, err
+}
+
+// passOn returns a body as it arrives.
+func (e *endpoint) passOn(body string) string {
+	e.set(func() {
+		if e.damage != nil && e.damage(body) {
+			body += "?"
+		}
+	})
+	return body
 }
 
 // batch serves the entries of a batch one by one.
@@ -226,7 +230,10 @@ func (e *endpoint) batch(c *call, q *engine.Queue) (any, error) {
 		}
 		var refused *spec.Error
 		if errors.As(err, &refused) {
-			failed = append(failed, object{"Id": in.Id, "Code": refused.Code, "Message": refused.Message, "SenderFault": refused.Code != "InternalError"})
+			if refused.Code != unmentioned {
+				own := refused.Code == "InternalError" || refused.Code == somethingNew
+				failed = append(failed, object{"Id": in.Id, "Code": refused.Code, "Message": refused.Message, "SenderFault": !own})
+			}
 			continue
 		}
 		out["Id"] = in.Id

@@ -76,8 +76,7 @@ func (e *codedError) ErrorCode() string {
 	if known, ok := standIns[e.code]; ok {
 		return known
 	}
-	var api smithy.APIError
-	if errors.As(e.err, &api) {
+	if api := e.sent(); api != nil {
 		return api.ErrorCode()
 	}
 	return string(e.spec)
@@ -85,11 +84,22 @@ func (e *codedError) ErrorCode() string {
 
 // ErrorMessage is the text that AWS sent.
 func (e *codedError) ErrorMessage() string {
-	var api smithy.APIError
-	if errors.As(e.err, &api) {
+	if api := e.sent(); api != nil {
 		return api.ErrorMessage()
 	}
 	return e.err.Error()
+}
+
+// sent returns the error that AWS sent, or nil if it is of a check made here.
+func (e *codedError) sent() (api smithy.APIError) {
+	errors.As(e.err, &api)
+	return api
+}
+
+// expired reports whether a request was refused for credentials that have expired.
+func (e *codedError) expired() bool {
+	api := e.sent()
+	return api != nil && strings.HasPrefix(api.ErrorCode(), "ExpiredToken") // …Exception in the JSON protocol
 }
 
 // ErrorFault tells whether the request was at fault.
@@ -159,6 +169,7 @@ var commonCodes = map[spec.Code]gcerrors.ErrorCode{
 	"NotAuthorized":                       gcerrors.PermissionDenied,
 	"OptInRequired":                       gcerrors.PermissionDenied,
 	"RequestExpired":                      gcerrors.PermissionDenied,
+	"RequestTimeTooSkewed":                gcerrors.PermissionDenied,
 	"SignatureDoesNotMatch":               gcerrors.PermissionDenied,
 	"UnrecognizedClientException":         gcerrors.PermissionDenied,
 	"EmptyValue":                          gcerrors.InvalidArgument,
@@ -175,8 +186,12 @@ var commonCodes = map[spec.Code]gcerrors.ErrorCode{
 	"KmsInvalidKeyUsage":                  gcerrors.FailedPrecondition,
 	"KmsInvalidState":                     gcerrors.FailedPrecondition,
 	"KmsOptInRequired":                    gcerrors.FailedPrecondition,
+	"KMSDisabled":                         gcerrors.FailedPrecondition,
+	"KMSInvalidState":                     gcerrors.FailedPrecondition,
+	"KMSOptInRequired":                    gcerrors.FailedPrecondition,
 	"EndpointDisabled":                    gcerrors.FailedPrecondition,
 	"KmsNotFound":                         gcerrors.NotFound,
+	"KMSNotFound":                         gcerrors.NotFound,
 	"NotFound":                            gcerrors.NotFound,
 	"ResourceNotFoundException":           gcerrors.NotFound,
 	"InternalError":                       gcerrors.Internal,
@@ -184,10 +199,14 @@ var commonCodes = map[spec.Code]gcerrors.ErrorCode{
 	"InternalServerError":                 gcerrors.Internal,
 	"ServiceUnavailable":                  gcerrors.Internal,
 	"RequestTimeout":                      gcerrors.Internal,
+	"RequestTimeoutException":             gcerrors.Internal,
+	"BandwidthLimitExceeded":              gcerrors.ResourceExhausted,
 	"KmsThrottled":                        gcerrors.ResourceExhausted,
+	"KMSThrottling":                       gcerrors.ResourceExhausted,
 	"LimitExceededException":              gcerrors.ResourceExhausted,
 	"RequestLimitExceeded":                gcerrors.ResourceExhausted,
 	"RequestThrottled":                    gcerrors.ResourceExhausted,
+	"RequestThrottledException":           gcerrors.ResourceExhausted,
 	"SlowDown":                            gcerrors.ResourceExhausted,
 	"Throttled":                           gcerrors.ResourceExhausted,
 	"ThrottledException":                  gcerrors.ResourceExhausted,

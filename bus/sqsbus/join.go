@@ -3,6 +3,7 @@ package sqsbus
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,10 @@ type joiner[E, R any] struct {
 	// size is an entry's part of maxBytes, which a request may have; nil means none.
 	size     func(E) int
 	maxBytes int
+	// log is told of entries that fail again and again, with the action of send;
+	// nil means nobody is.
+	log    *slog.Logger
+	action string
 
 	mu      sync.Mutex // guards all below
 	pending []*entry[E, R]
@@ -174,7 +179,7 @@ func (j *joiner[E, R]) run(batch []*entry[E, R], answered func()) {
 		case err != nil:
 			e.err = err
 		case outcomes[i].err != nil && passes(outcomes[i].err) && e.ctx.Err() == nil:
-			j.again(e)
+			j.again(e, outcomes[i].err)
 			continue
 		default:
 			e.outcome = outcomes[i]
@@ -183,9 +188,12 @@ func (j *joiner[E, R]) run(batch []*entry[E, R], answered func()) {
 	}
 }
 
-// again adds an entry again after a while.
-func (j *joiner[E, R]) again(e *entry[E, R]) {
+// again adds an entry that failed again after a while.
+func (j *joiner[E, R]) again(e *entry[E, R], err error) {
 	e.tries++
+	if j.log != nil && e.tries%10 == 0 {
+		logRetry(j.log, j.action, e.tries, err)
+	}
 	j.work.Go(func() {
 		if sleep(e.ctx, backoff(e.tries)) {
 			j.add(false, e)

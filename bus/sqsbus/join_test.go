@@ -81,6 +81,23 @@ func TestJoinerKeepsTheOrderAndSplitsWhatIsMoreThanTen(t *testing.T) {
 	})
 }
 
+func TestJoinerSendsWhatIsPendingBeforeItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, requests := echo(time.Second)
+		start := time.Now()
+		var wg sync.WaitGroup
+		wg.Go(func() { j.do(t.Context(), false, 1) })
+		time.Sleep(time.Millisecond)
+		wg.Go(func() { j.do(t.Context(), false, 2) })
+		synctest.Wait()
+		j.wait(t.Context())
+		if took, n := time.Since(start), len(requests()); took != time.Second+time.Millisecond || n != 2 {
+			t.Errorf("%d requests had ended after %v; want two after 1.001s", n, took)
+		}
+		wg.Wait()
+	})
+}
+
 func TestARequestGoesOnWhileAnyoneWaitsForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, _ := echo(time.Second)

@@ -15,7 +15,7 @@ type lease struct {
 
 	mu       sync.Mutex    // guards all below
 	timeout  time.Duration // set last
-	until    time.Time     // zero when the delivery is done with
+	until    time.Time     // zero when the delivery is done with, or lost
 	released bool          // handed out only to be given back
 }
 
@@ -31,18 +31,18 @@ func (l *lease) end() time.Time {
 
 func (l *lease) lost() bool { return l.end().IsZero() }
 
-// lostAt reports whether the lease was lost at a time that is past.
-func (l *lease) lostAt(at time.Time) bool {
+// begin has the lease last for d from now.
+func (l *lease) begin(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !at.Before(l.until)
+	l.timeout, l.until = d, time.Now().Add(d)
 }
 
-// set has the lease end d after from, which is when it was asked for.
-func (l *lease) set(from time.Time, d time.Duration) {
+// drop has the lease be lost.
+func (l *lease) drop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.timeout, l.until = d, from.Add(d)
+	l.until = time.Time{}
 }
 
 // release marks a delivery as handed out only to be given back.
@@ -85,7 +85,7 @@ const minSweep = 1000
 // begin starts the lease of a delivery.
 func (ls *leases) begin(handle *string, d time.Duration) *lease {
 	l := &lease{handle: *handle}
-	l.set(time.Now(), d)
+	l.begin(d)
 	track(handle, l)
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -119,7 +119,7 @@ func (ls *leases) done(handle string) {
 	delete(ls.held, handle)
 	ls.mu.Unlock()
 	if l != nil {
-		l.set(time.Time{}, 0)
+		l.drop()
 	}
 }
 

@@ -2,6 +2,7 @@ package sqsbus
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -156,18 +157,25 @@ func warmUp(t *testing.T, q *bus.Queue) {
 	}
 }
 
+// nineWait has ten messages fetched at once, and returns the first: nine wait.
+func nineWait(t *testing.T, e *endpoint, q *bus.Queue) *pubsub.Message {
+	t.Helper()
+	warmUp(t, q)
+	for _, body := range numbered(10) {
+		e.engineSend(t, wireMessage{MessageBody: body})
+	}
+	m := receive(t, q, time.Second)
+	e.counts(t, 0, 10, 0)
+	return m
+}
+
 func TestMessagesThatWaitKeepTheirLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEndpoint()
 		e.latency = 5 * time.Millisecond
 		e.create(t, "donors", spec.QueueSettings{})
 		q := e.open(t, "?visibility=5s")
-		warmUp(t, q)
-		for _, body := range numbered(10) {
-			e.engineSend(t, wireMessage{MessageBody: body})
-		}
-		m := receive(t, q, time.Second)
-		e.counts(t, 0, 10, 0) // nine wait
+		m := nineWait(t, e, q)
 		before := e.count("")
 		time.Sleep(61 * time.Second)
 		e.counts(t, 1, 9, 0) // the one that was handed out has lost its lease, the nine have not
@@ -210,12 +218,7 @@ func TestMessagesThatWaitAreGivenBackAtShutdown(t *testing.T) {
 				e.latency = 5 * time.Millisecond
 				e.create(t, "donors", spec.QueueSettings{})
 				q := e.open(t, "?visibility=1h&nackdelay=1m")
-				warmUp(t, q)
-				for _, body := range numbered(10) {
-					e.engineSend(t, wireMessage{MessageBody: body})
-				}
-				m := receive(t, q, time.Second)
-				e.counts(t, 0, 10, 0)
+				m := nineWait(t, e, q)
 				shut(t, q)
 				time.Sleep(time.Second)
 				e.counts(t, 9, 1, 0)
@@ -288,11 +291,67 @@ func TestLeasesAreDroppedWithTheirMessages(t *testing.T) {
 			if got := ls.find(l.handle); got != l || l.lost() {
 				t.Fatal("a lease is not found, or lost at once")
 			}
+			if i%2 == 0 {
+				ls.done(l.handle)
+				if ls.find(l.handle) != nil || !l.lost() {
+					t.Fatal("a lease goes on after its end")
+				}
+			}
 			time.Sleep(10 * time.Millisecond)
 		}
 		if n := len(ls.held); n > minSweep+1 {
 			t.Errorf("%d leases are kept, of which 100 have not ended", n)
 		}
+	})
+}
+
+func TestALeaseIsForgottenWithTheProgramsMessage(t *testing.T) {
+	count := func() (n int) {
+		tracked.Range(func(any, any) bool { n++; return true })
+		return n
+	}
+	runtime.GC()
+	before := count()
+	for i := range 100 {
+		track(new(time.Duration(i).String()), new(lease))
+	}
+	for try := 0; count() > before; try++ {
+		if try == 1000 {
+			t.Fatalf("%d leases of messages that nobody holds", count()-before)
+		}
+		runtime.GC()
+		runtime.Gosched()
+	}
+}
+
+func TestATimeoutThatIsSetOnTheQueueIsReckonedWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "")
+		defer shutDown(t, q)
+		send(t, q, numbered(3)...)
+		holds := func(want time.Duration) {
+			m := receive(t, q, time.Second)
+			if got := time.Until(bus.Details(m).VisibleAt); got != want {
+				t.Errorf("a message is held for %v; want %v", got, want)
+			}
+			m.Ack()
+			time.Sleep(time.Second)
+		}
+		holds(spec.DefaultVisibility)
+		if err := q.SetAttributes(t.Context(), bus.QueueSettings{Visibility: new(7 * time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+		holds(7 * time.Second)
+		donors, _ := e.engine.Queue("donors") // another program
+		if err := donors.SetAttributes(spec.QueueSettings{Visibility: new(9 * time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := q.Attributes(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		holds(9 * time.Second)
 	})
 }
 
@@ -323,5 +382,86 @@ func TestManyQueuesAtOnce(t *testing.T) {
 		}
 		wg.Wait()
 		e.counts(t, 0, 0, 0)
+	})
+}
+
+func TestWhatWaitsIsExtendedOnceAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.latency = 200 * time.Millisecond
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=10s")
+		defer shutDown(t, q)
+		nineWait(t, e, q).Ack()
+		time.Sleep(5 * time.Second) // half of their leases: the nine that wait are being extended
+		before := e.count("ChangeMessageVisibilityBatch")
+		for range 9 {
+			receive(t, q, time.Second).Ack()
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := e.count("ChangeMessageVisibilityBatch") - before; n > 1 {
+			t.Errorf("%d requests to extend what waits while one is under way", n)
+		}
+	})
+}
+
+func TestAMessageWhoseLeaseWasLostWhileItWaitedIsNotHandedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.latency = 5 * time.Millisecond
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=5s")
+		defer shutDown(t, q)
+		nineWait(t, e, q).Ack()
+		e.set(func() { e.entry = failing("ChangeMessageVisibilityBatch", "MessageNotInflight", 9) })
+		time.Sleep(4 * time.Second) // SQS has refused to keep them
+		for range 9 {
+			m := receive(t, q, time.Minute)
+			if d := bus.Details(m); d.VisibleAt.IsZero() || d.ReceiveCount != 2 {
+				t.Errorf("%s came at its delivery %d, held until %v; want the second", m.Body, d.ReceiveCount, d.VisibleAt)
+			}
+			m.Ack()
+		}
+	})
+}
+
+func TestAVisibilityThatIsSetIsAlsoOfWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.latency = 5 * time.Millisecond
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=10s")
+		defer shutDown(t, q)
+		nineWait(t, e, q).Ack()
+		if err := q.SetReceiveVisibility(time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		for range 9 {
+			m := receive(t, q, time.Second)
+			if left := time.Until(bus.Details(m).VisibleAt); left < 59*time.Minute {
+				t.Errorf("a message that waited is held for %v more; want an hour", left)
+			}
+			m.Ack()
+		}
+	})
+}
+
+func TestAShutdownDoesNotWaitForLeasesThatCannotBeExtended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.latency = 5 * time.Millisecond
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=40s")
+		nineWait(t, e, q).Ack()
+		e.set(func() { e.fault = aMinuteOf(faults["503"], "ChangeMessageVisibilityBatch") })
+		time.Sleep(21 * time.Second) // half of the leases, and more
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_ = q.Shutdown(ctx)
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("a shutdown with a second to do it took %v", took)
+		}
 	})
 }

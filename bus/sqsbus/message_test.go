@@ -96,6 +96,36 @@ func TestDetailsOfAMessageThatTheStockDriverReceived(t *testing.T) {
 	})
 }
 
+func TestABodyThatDidNotTravelWholeFailsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.latency = 5 * time.Millisecond
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=1h")
+		defer shutDown(t, q)
+		warmUp(t, q)
+		e.set(func() { e.damage = func(body string) bool { return body == "m3" } })
+		for i, err := range sendAll(t, q, messages(10)) {
+			if (err != nil) != (i == 3) {
+				t.Errorf("m%d: %v", i, err)
+			}
+		}
+		before := e.count("ReceiveMessage")
+		for range 9 {
+			m := receive(t, q, time.Second)
+			if string(m.Body) == "m3" {
+				t.Error("a damaged message came")
+			}
+			m.Ack()
+		}
+		if n := e.count("ReceiveMessage") - before; n > 2 {
+			t.Errorf("%d requests for ten messages of which one is damaged", n)
+		}
+		time.Sleep(time.Second)
+		e.counts(t, 0, 1, 0)
+	})
+}
+
 func TestAMessageThatDidNotArriveWholeIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEndpoint()
@@ -104,7 +134,7 @@ func TestAMessageThatDidNotArriveWholeIsLeft(t *testing.T) {
 		defer shutDown(t, q)
 		send(t, q, "damaged")
 		times := 1
-		e.set(func() { e.damage = func() bool { times--; return times >= 0 } })
+		e.set(func() { e.damage = func(string) bool { times--; return times >= 0 } })
 		m := receive(t, q, time.Minute)
 		if d := bus.Details(m); d.ReceiveCount != 2 {
 			t.Errorf("the message came at its delivery %d; want the second", d.ReceiveCount)

@@ -5,17 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"net"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	"gocloud.dev/gcerrors"
-
-	"omnibus/bus/spec"
 )
 
 // patience is a middleware with the promise that a request fails only for what
@@ -26,12 +23,15 @@ import (
 // tries as it takes: while AWS answers with its own faults or throttles, while
 // connections drop or hang, and, once a request of this client has been
 // answered, whatever goes wrong before the next one reaches AWS (names that do
-// not resolve, credentials that cannot be refreshed). Access that is denied, a
-// queue that does not exist and a request that is invalid fail at once. Controls
-// are tried five times, since somebody waits for their answer.
+// not resolve, credentials that cannot be refreshed). So are they when this
+// machine's clock is wrong, which the SDK then corrects, and when credentials have
+// expired that are renewed by who issues them. Access that is denied, a queue that
+// does not exist and a request that is invalid fail at once. Controls are tried
+// five times, since somebody waits for their answer.
 type patience struct {
-	log      *slog.Logger
-	answered atomic.Bool // some request has been answered
+	log         *slog.Logger
+	credentials aws.CredentialsProvider // nil if there are none
+	answered    atomic.Bool             // some request has been answered
 }
 
 const (
@@ -55,14 +55,11 @@ func (p *patience) HandleInitialize(ctx context.Context, in middleware.Initializ
 			return out, metadata, nil
 		}
 		err = coded(err)
-		if ctx.Err() != nil || !p.transient(op, err) || !patient && try == controlTries {
+		if ctx.Err() != nil || !p.transient(ctx, err) || !patient && try == controlTries {
 			return out, metadata, err
 		}
-		wait := backoff(try)
-		if try == 1 || try%10 == 0 {
-			p.log.Warn("sqsbus: will retry", "action", op, "tries", try, "error", err)
-		}
-		if !sleep(ctx, wait) {
+		logRetry(p.log, op, try, err)
+		if !sleep(ctx, backoff(try)) {
 			return out, metadata, ctx.Err()
 		}
 	}
@@ -72,9 +69,6 @@ func (p *patience) HandleInitialize(ctx context.Context, in middleware.Initializ
 func (p *patience) try(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
 	middleware.InitializeOutput, middleware.Metadata, error,
 ) {
-	if t, ok := ctx.Value(tryTimeKey{}).(*tryTime); ok {
-		t.at = time.Now()
-	}
 	tryCtx, cancel := context.WithTimeoutCause(ctx, answerTime+longPoll(in.Parameters), errHangs)
 	defer cancel()
 	out, metadata, err := next.HandleInitialize(tryCtx, in)
@@ -82,16 +76,6 @@ func (p *patience) try(ctx context.Context, in middleware.InitializeInput, next 
 		err = errHangs
 	}
 	return out, metadata, err
-}
-
-// A tryTime learns when the latest try of a request began.
-type tryTime struct{ at time.Time }
-
-type tryTimeKey struct{}
-
-// watch returns the context with which to make the request.
-func (t *tryTime) watch(ctx context.Context) context.Context {
-	return context.WithValue(ctx, tryTimeKey{}, t)
 }
 
 // errHangs is the error of a request that is not answered.
@@ -117,20 +101,38 @@ func patiently(ctx context.Context) context.Context {
 	return context.WithValue(ctx, patientKey{}, true)
 }
 
+// retryable is what the SDK tries again, were it asked to: among it, requests that
+// were refused for a clock that has been corrected now.
+var retryable = retry.IsErrorRetryables(retry.DefaultRetryables)
+
 // transient reports whether another try may help.
-func (p *patience) transient(op string, err error) bool {
+func (p *patience) transient(ctx context.Context, err error) bool {
 	var c *codedError
 	if !errors.As(err, &c) {
 		return p.unanswered(err)
 	}
 	p.answered.Store(true)
 	switch {
-	case c.spec == spec.OverLimit: // too many in flight, which ends as they are deleted
-		return op == "ReceiveMessage"
-	case c.code == gcerrors.Internal, c.code == gcerrors.ResourceExhausted:
+	case c.code == gcerrors.Internal, c.code == gcerrors.ResourceExhausted: // the latter also of too many in flight
 		return true
+	case c.expired():
+		return p.renews(ctx)
 	}
-	return statusCode(err) == gcerrors.Internal
+	return retryable.IsErrorRetryable(err) == aws.TrueTernary
+}
+
+// renews reports whether there will be other credentials, and has them asked for.
+func (p *patience) renews(ctx context.Context) bool {
+	if p.credentials == nil {
+		return false
+	}
+	if c, err := p.credentials.Retrieve(ctx); err == nil && !c.CanExpire {
+		return false
+	}
+	if cache, ok := p.credentials.(*aws.CredentialsCache); ok {
+		cache.Invalidate()
+	}
+	return true
 }
 
 // unanswered reports whether another try may help a request that did not get as
@@ -139,15 +141,19 @@ func (p *patience) unanswered(err error) bool {
 	if err == errHangs || p.answered.Load() {
 		return true
 	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) && dns.IsNotFound {
-		return false
-	}
 	var broken *smithy.DeserializationError
 	if errors.As(err, &broken) {
 		return true
 	}
-	return retry.RetryableConnectionError{}.IsErrorRetryable(err).Bool() || strings.Contains(err.Error(), "unexpected EOF")
+	return retryable.IsErrorRetryable(err) == aws.TrueTernary // a name that does not resolve is none of these
+}
+
+// logRetry logs that what has been tried so often will be tried again: at the first
+// time and at every tenth.
+func logRetry(log *slog.Logger, action string, tries int, err error) {
+	if tries == 1 || tries%10 == 0 {
+		log.Warn("sqsbus: will retry", "action", action, "tries", tries, "error", err)
+	}
 }
 
 // backoff returns how long to wait after so many tries: twice as long after each,

@@ -46,10 +46,10 @@ type queue struct {
 func (b *Backend) openQueue(ctx context.Context, cfg aws.Config, a *address, closeIdle func()) *queue {
 	q := &queue{client: b.newSQS(cfg, a.queue), url: a.queue, name: a.name, closeIdle: closeIdle}
 	ls := new(leases)
-	changer := newChanger(q.client, q.url, ls, a.nackDelay)
+	changer := newChanger(q.client, q.url, ls, a.nackDelay, b.options.Logger)
 	q.front = &front{
 		queue:    q.url,
-		sender:   newSender(q.client, q.url),
+		sender:   newSender(q.client, q.url, b.options.Logger),
 		receiver: newReceiver(q.client, q.url, a.receive, ls, changer, b.options.Logger),
 		deleter:  newDeleter(q.client, q.url, ls, b.options.Logger),
 		changer:  changer,

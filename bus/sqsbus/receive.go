@@ -41,6 +41,7 @@ type receiver struct {
 	buffer   []held
 	prefetch prefetch
 	keeper   *time.Timer // keeps what is in buffer, or nil
+	keeping  int         // requests under way that do so
 	closed   bool
 
 	work       sync.WaitGroup // goroutines that keep leases
@@ -198,7 +199,7 @@ func (r *receiver) visibility() (time.Duration, bool) {
 }
 
 // keep arranges for the leases of what waits here to be extended when half of the
-// first is over. The caller holds mu.
+// first is over, after what is under way. The caller holds mu.
 func (r *receiver) keep() {
 	if r.keeper != nil {
 		r.keeper.Stop()
@@ -210,7 +211,7 @@ func (r *receiver) keep() {
 			due = half
 		}
 	}
-	if !due.IsZero() && !r.closed {
+	if !due.IsZero() && !r.closed && r.keeping == 0 {
 		r.keeper = time.AfterFunc(time.Until(due), r.extend)
 	}
 }
@@ -236,20 +237,23 @@ func (r *receiver) extend() {
 			leases = append(leases, h.lease)
 		}
 	}
-	r.mu.Unlock()
 	if len(changes) == 0 {
+		r.mu.Unlock()
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.keepCtx, leases[0].setting())
+	r.keeping++
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(r.keepCtx, leases[0].setting()/2) // when the other half is over
 	defer cancel()
-	for i, err := range r.change.change(ctx, true, changes) {
+	for i, err := range r.change.change(ctx, false, changes) {
 		if err != nil {
 			r.log.Warn("sqsbus: cannot keep a message that waits", "queue", r.queue, "error", err)
-			leases[i].set(time.Time{}, leases[i].setting())
+			leases[i].drop()
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.keeping--
 	r.keep()
 }
 
@@ -268,21 +272,18 @@ func (r *receiver) setVisibility(d time.Duration) {
 func (r *receiver) close(ctx context.Context) {
 	r.mu.Lock()
 	r.closed = true
-	if r.keeper != nil {
-		r.keeper.Stop()
-		r.keeper = nil
-	}
 	var changes []driver.VisibilityChange
 	for _, h := range r.buffer {
 		changes = append(changes, driver.VisibilityChange{ReceiptHandle: h.lease.handle})
 	}
 	r.buffer = nil
+	r.keep()
 	r.mu.Unlock()
 	r.endKeeping()
+	r.work.Wait()
 	for i, err := range r.change.change(ctx, true, changes) {
 		if err == nil {
 			r.leases.done(changes[i].ReceiptHandle)
 		}
 	}
-	r.work.Wait()
 }

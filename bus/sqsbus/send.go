@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -26,9 +27,9 @@ type sender struct {
 	join   joiner[types.SendMessageBatchRequestEntry, types.SendMessageBatchResultEntry]
 }
 
-func newSender(client *sqs.Client, queue string) *sender {
+func newSender(client *sqs.Client, queue string, log *slog.Logger) *sender {
 	s := &sender{client: client, queue: queue}
-	s.join.send = s.request
+	s.join.send, s.join.log, s.join.action = s.request, log, "SendMessageBatch"
 	s.join.maxBytes = spec.MaxMessageBytes
 	s.join.size = func(e types.SendMessageBatchRequestEntry) int { return entrySize(&e) }
 	return s

@@ -2,8 +2,10 @@ package sqsbus
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +29,17 @@ func TestOverASocketWithTheSDKsClient(t *testing.T) {
 	e.create(t, "donors", spec.QueueSettings{})
 	times := 2
 	e.set(func() { e.fault = func(*call) *fault { times--; return &fault{drop: times >= 0} } })
-	server := httptest.NewServer(e)
+	server := httptest.NewUnstartedServer(e)
+	var open sync.WaitGroup // connections
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		switch s {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Done()
+		}
+	}
+	server.Start()
 	defer server.Close()
 	var mux bus.Mux
 	New(nil).Register(&mux)
@@ -39,4 +51,5 @@ func TestOverASocketWithTheSDKsClient(t *testing.T) {
 	receive(t, q, 10*time.Second).Ack()
 	shutDown(t, q)
 	e.counts(t, 0, 0, 0)
+	open.Wait() // which the shutdown has closed
 }

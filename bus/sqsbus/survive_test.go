@@ -2,7 +2,10 @@ package sqsbus
 
 import (
 	"errors"
+	"log/slog"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,6 +120,70 @@ func TestRequestThatHangsIsTriedAgain(t *testing.T) {
 	})
 }
 
+func TestASubscriptionMayBeginInAMinuteOfFaults(t *testing.T) {
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint()
+				e.create(t, "donors", spec.QueueSettings{})
+				e.engineSend(t, wireMessage{MessageBody: "m"})
+				q := e.open(t, "?visibility=30s")
+				defer shutDown(t, q)
+				e.set(func() { e.fault = aMinuteOf(f, "ReceiveMessage") })
+				receive(t, q, 2*time.Minute).Ack()
+			})
+		})
+	}
+}
+
+func TestAnAnswerToALongPollMayTakeAsLongAsAnyBesides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.latency = 25 * time.Second
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=1h")
+		defer shutDown(t, q)
+		e.engineSend(t, wireMessage{MessageBody: "m", DelaySeconds: new(30)})
+		receive(t, q, time.Minute).Ack()
+		if n := e.count("ReceiveMessage"); n != 1 {
+			t.Errorf("%d requests; the first was to be waited for", n)
+		}
+	})
+}
+
+func TestAQueueWhoseHostIsNotKnownFailsOnlyAtTheStart(t *testing.T) {
+	noSuchHost := fault{lost: &net.DNSError{Err: "no such host", IsNotFound: true}}
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		e.set(func() { e.fault = aMinuteOf(noSuchHost, "SendMessageBatch", "ReceiveMessage") })
+		q := e.open(t, "?visibility=30s")
+		start := time.Now()
+		if err := q.Topic.Send(t.Context(), &pubsub.Message{Body: []byte("x")}); err == nil || time.Since(start) > time.Second {
+			t.Errorf("a send to a host that is not known gives %v after %v", err, time.Since(start))
+		}
+		time.Sleep(time.Minute)
+		send(t, q, "one")
+		receive(t, q, time.Second).Ack()
+		e.set(func() { e.fault = aMinuteOf(noSuchHost, "SendMessageBatch", "ReceiveMessage") })
+		send(t, q, "two")
+		receive(t, q, time.Minute).Ack()
+		shutDown(t, q)
+	})
+}
+
+func TestTheQueuesVisibilityIsAskedForUntilItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "")
+		defer shutDown(t, q)
+		send(t, q, "m")
+		e.set(func() { e.fault = aMinuteOf(faults["503"], "GetQueueAttributes") })
+		receive(t, q, 2*time.Minute).Ack()
+	})
+}
+
 // failing lets the entries of an action fail with a code, the first times.
 func failing(action, code string, times int) func(*call, string) string {
 	return func(c *call, _ string) string {
@@ -210,6 +277,54 @@ func TestPermanentErrorsSurfaceAtOnceWithTheirCode(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestRetriesAreLoggedNowAndThen(t *testing.T) {
+	for name, misbehave := range map[string]func(*endpoint){
+		"requests": func(e *endpoint) { e.fault = aMinuteOf(faults["503"], "SendMessageBatch") },
+		"entries":  func(e *endpoint) { e.entry = failing("SendMessageBatch", "InternalError", 15) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint()
+				e.create(t, "donors", spec.QueueSettings{})
+				var log strings.Builder
+				var mux bus.Mux
+				New(&Options{HTTPClient: e, Logger: slog.New(slog.NewTextHandler(&log, nil))}).Register(&mux)
+				q, err := mux.Open(t.Context(), testQueue)
+				if err != nil {
+					t.Fatal(err)
+				}
+				e.set(func() { misbehave(e) })
+				start := time.Now()
+				send(t, q, "m")
+				if took, n := time.Since(start), e.count("SendMessageBatch"); took < time.Duration(n)*time.Second {
+					t.Errorf("%d requests in %v", n, took)
+				}
+				shutDown(t, q)
+				if n := strings.Count(log.String(), "action=SendMessageBatch"); n < 1 || n > 3 {
+					t.Errorf("%d of %d requests were logged:\n%s", n, e.count("SendMessageBatch"), log.String())
+				}
+			})
+		})
+	}
+}
+
+func TestADeletionThatIsDeniedEndsTheSubscription(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=30s")
+		send(t, q, "m")
+		e.set(func() {
+			e.fault = aMinuteOf(fault{status: 400, code: "AccessDeniedException"}, "DeleteMessageBatch")
+		})
+		receive(t, q, time.Second).Ack()
+		time.Sleep(time.Second)
+		_, err := q.Subscription.Receive(t.Context())
+		check(t, "receive", err, gcerrors.PermissionDenied)
+		_ = q.Shutdown(t.Context())
+	})
 }
 
 func check(t *testing.T, what string, err error, want gcerrors.ErrorCode) {

@@ -2,6 +2,7 @@ package sqsbus
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -24,9 +25,9 @@ type topic struct {
 }
 
 func (b *Backend) openTopic(ctx context.Context, cfg aws.Config, a *address, closeIdle func()) *topic {
-	p := newPublisher(b.newSNS(cfg, a.topicARN), a.topicARN)
+	p := newPublisher(b.newSNS(cfg, a.topicARN), a.topicARN, b.options.Logger)
 	front := sns.NewFromConfig(cfg, func(o *sns.Options) {
-		o.APIOptions = append(o.APIOptions, b.stack(a.topicARN), func(s *middleware.Stack) error {
+		o.APIOptions = append(o.APIOptions, b.stack(cfg, a.topicARN), func(s *middleware.Stack) error {
 			return s.Initialize.Add(p, middleware.Before)
 		})
 	})
@@ -57,9 +58,9 @@ type publisher struct {
 	join   joiner[types.PublishBatchRequestEntry, types.PublishBatchResultEntry]
 }
 
-func newPublisher(client *sns.Client, arn string) *publisher {
+func newPublisher(client *sns.Client, arn string, log *slog.Logger) *publisher {
 	p := &publisher{client: client, arn: arn}
-	p.join.send = p.request
+	p.join.send, p.join.log, p.join.action = p.request, log, "PublishBatch"
 	p.join.maxBytes = snsMessageBytes
 	p.join.size = func(e types.PublishBatchRequestEntry) int { return publishSize(&e) }
 	return p

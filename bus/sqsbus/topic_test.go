@@ -69,13 +69,11 @@ func TestMessagesToATopicAreJoinedAndEachHasItsOwnOutcome(t *testing.T) {
 		s := &snsEndpoint{fault: 1}
 		q := openTopic(t, s, topicARN)
 		defer shutDown(t, q)
-		var ms []*pubsub.Message
+		ms := messages(20)
 		var ids [20]bus.SentMessage
-		for i, body := range numbered(20) {
-			m := &pubsub.Message{Body: []byte(body)}
+		for i, m := range ms {
 			bus.StoreSent(m, &ids[i])
 			bus.SetAttribute(m, "Donation", bus.Number("97.50"))
-			ms = append(ms, m)
 		}
 		ms[7].Body = []byte("\x00")
 		bus.Delay(ms[9], time.Second)

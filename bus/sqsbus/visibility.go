@@ -3,6 +3,7 @@ package sqsbus
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,9 +25,9 @@ type changer struct {
 	join      joiner[driver.VisibilityChange, struct{}]
 }
 
-func newChanger(client *sqs.Client, queue string, ls *leases, nackDelay time.Duration) *changer {
+func newChanger(client *sqs.Client, queue string, ls *leases, nackDelay time.Duration, log *slog.Logger) *changer {
 	c := &changer{client: client, queue: queue, leases: ls, nackDelay: nackDelay}
-	c.join.send = c.request
+	c.join.send, c.join.log, c.join.action = c.request, log, "ChangeMessageVisibilityBatch"
 	return c
 }
 
@@ -119,7 +120,7 @@ func (c *changer) request(ctx context.Context, changes []driver.VisibilityChange
 		if i, ok := batchIndex(r.Id, len(changes)); ok {
 			outcomes[i] = outcome[struct{}]{}
 			if l := c.leases.find(changes[i].ReceiptHandle); l != nil {
-				l.set(time.Now(), changes[i].Timeout)
+				l.begin(changes[i].Timeout)
 			}
 		}
 	}
