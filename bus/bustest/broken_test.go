@@ -131,6 +131,7 @@ func TestBrokenBackendsAreRejectedInRealTime(t *testing.T) {
 		"ignores delays",
 		"delivers again a second early",
 		"says that a lost lease was extended",
+		"nacks by message, not by delivery",
 		"counts as of the last receive",
 		"purges whenever asked",
 	} {

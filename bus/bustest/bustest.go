@@ -93,7 +93,7 @@ type Backend struct {
 
 	// Faults are promises that the backend is known to break, by name, with the
 	// reason. They are run and must fail; one that is kept fails the kit, so that
-	// it is taken off the list.
+	// it is taken off the list. In real time it must be kept three times for that.
 	Faults map[string]string
 }
 

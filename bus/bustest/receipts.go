@@ -79,6 +79,7 @@ func keepsStaleNack(t *trial) {
 		return
 	}
 	held := b.receive()
+	t.sleepUntil(stale.span, 1*time.Second) // over by a's clock too, on whose side of the wire it may be kept
 	stale.Nack()
 	a.shutdown() // by which the nack has been sent
 	last := b.receive()

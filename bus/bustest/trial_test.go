@@ -51,6 +51,34 @@ func TestTrialsKeepWhatWentWrong(t *testing.T) {
 	}
 }
 
+// TestKnownFaultsMayHide has a fault show only at its last chance, and at none.
+func TestKnownFaultsMayHide(t *testing.T) {
+	b := wrapped(fault{})
+	b.Virtual = false
+	b.Faults = map[string]string{"hides": "for a reason"}
+	for _, c := range []struct {
+		promise      string
+		showsAt, ran int
+	}{
+		{"hides", 1, 1},
+		{"hides", faultTries, faultTries},
+		{"hides", 0, faultTries},
+		{"kept", 0, 1},
+	} {
+		t.Run(fmt.Sprintf("%s, shows at %d", c.promise, c.showsAt), func(t *testing.T) {
+			ran := 0
+			tr := b.try(t, promise{name: c.promise, keep: func(t *trial) {
+				if ran++; ran == c.showsAt {
+					t.Errorf("it shows")
+				}
+			}}, b.Controls)
+			if ran != c.ran || (len(tr.failures) > 0) != (c.showsAt > 0) {
+				t.Errorf("it ran %d times, with the failures %q; want %d", ran, tr.failures, c.ran)
+			}
+		})
+	}
+}
+
 func TestTrialEndsItsContextFirst(t *testing.T) {
 	var order []string
 	b := wrapped(fault{})

@@ -96,7 +96,7 @@ class AWSCLI(unittest.TestCase):
         rest = sqs("list-queues", "--queue-name-prefix", self.name, "--page-size", "2", "--starting-token", first["NextToken"])
         self.assertEqual(first["QueueUrls"] + rest["QueueUrls"], urls)
 
-        for url in urls:
+        for url in reversed(urls):  # the one looked for below last, since a minute counts
             sqs("delete-queue", "--queue-url", url)
         self.refused("AWS.SimpleQueueService.NonExistentQueue", "get-queue-url", "--queue-name", self.name)
         self.refused("AWS.SimpleQueueService.QueueDeletedRecently", "create-queue", "--queue-name", self.name)

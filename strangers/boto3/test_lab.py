@@ -19,7 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ENDPOINT = os.environ["SQS_ENDPOINT"]
 BIN = pathlib.Path(os.environ["OMNIBUS_BIN"])
 SPEED = 10
-PATIENCE = 60  # seconds a program may take
+PATIENCE = 240  # seconds a program may take on a busy machine
 
 # What a message may carry: a percent sign that is no escape and one that looks like
 # one, text beyond ASCII, a number that no float holds, bytes that are no text, labels.

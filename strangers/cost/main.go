@@ -1,8 +1,9 @@
 //go:build strangers
 
 // Command cost measures what an SQS endpoint costs: sqsd beside fauxqs and beside
-// a Go server that only parses and answers, which is the limit: with the runtime's
-// own settings, and on one processor, as sqsd is.
+// a Go server that only parses and answers, which is what is left of the cost when
+// there is no queue: with the runtime's own settings, and on one processor, which is
+// all that sqsd uses.
 //
 //	cost -sqsd SQSD -fauxqs CLI.JS [-check]
 //
@@ -58,6 +59,11 @@ func run(ctx context.Context) error {
 	flag.Parse()
 	if *sqsd == "" || *fauxqs == "" {
 		return errors.New("-sqsd and -fauxqs are needed")
+	}
+	for _, n := range []int{*singles, *messages} {
+		if n <= 0 || n%batchSize != 0 {
+			return fmt.Errorf("%d messages are no whole number of batches of %d", n, batchSize)
+		}
 	}
 	if err := onlyLoopback(); err != nil {
 		return err

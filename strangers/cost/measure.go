@@ -62,6 +62,7 @@ type server struct {
 	stderr  bytes.Buffer
 	client  *sqs.Client
 	queue   string
+	held    int // messages that were sent and are not deleted
 	figures figures
 }
 
@@ -127,8 +128,12 @@ func startOnce(ctx context.Context, e endpoint) (*server, error) {
 	return s, nil
 }
 
+// patience is how long a server may take to stop.
+const patience = 10 * time.Second
+
 func (s *server) stop() {
 	s.cmd.Process.Signal(syscall.SIGTERM)
+	defer time.AfterFunc(patience, func() { s.cmd.Process.Kill() }).Stop()
 	s.cmd.Wait()
 }
 
@@ -168,9 +173,9 @@ func measureAll(ctx context.Context, servers []*server, l load) error {
 	// with an empty queue.
 	for _, p := range []phase{
 		{"single sends", l.singles, 1, (*server).sendOne, func(f *figures) (*time.Duration, *rates) { return &f.single, new(rates) }},
-		{"drain of singles", l.singles, batchSize, (*server).drainTen, func(f *figures) (*time.Duration, *rates) { return new(time.Duration), new(rates) }},
+		{"drain of singles", 0, -batchSize, (*server).drainTen, func(f *figures) (*time.Duration, *rates) { return new(time.Duration), new(rates) }},
 		{"fill", l.messages, batchSize, (*server).sendTen, func(f *figures) (*time.Duration, *rates) { return &f.batch, &f.fill }},
-		{"drain", l.messages, batchSize, (*server).drainTen, func(f *figures) (*time.Duration, *rates) { return &f.drain, &f.empty }},
+		{"drain", 0, -batchSize, (*server).drainTen, func(f *figures) (*time.Duration, *rates) { return &f.drain, &f.empty }},
 	} {
 		fmt.Fprintln(os.Stderr, "measuring:", p.name)
 		if err := p.run(ctx, servers, l.limit); err != nil {
@@ -186,7 +191,7 @@ func measureAll(ctx context.Context, servers []*server, l load) error {
 	}
 	for _, s := range servers {
 		f := &s.figures
-		if s.holds && f.empty.done == f.fill.done { // else messages are left that no poll would wait for
+		if s.holds && s.held == 0 { // else messages are left that no poll would wait for
 			var err error
 			if f.wakeMedian, f.wakeWorst, err = s.wakeUp(ctx); err != nil {
 				return fmt.Errorf("%s: a waiting receive: %w", s.name, err)
@@ -196,7 +201,8 @@ func measureAll(ctx context.Context, servers []*server, l load) error {
 	return nil
 }
 
-// phase is a kind of load: n messages in steps of size.
+// phase is a kind of load, in steps that change the number of messages held by
+// size until it is n.
 type phase struct {
 	name    string
 	n, size int
@@ -205,11 +211,12 @@ type phase struct {
 }
 
 // turn is how many steps of a phase a server gets before the next has its turn, so
-// that all have their share of whatever else the machine does.
-const turn = 50
+// that all have their share of whatever else the machine does. They are whole
+// batches.
+const turn = 5 * batchSize
 
-// run puts the load on each server until n messages are handled or the limit has
-// passed in its turns.
+// run puts the load on each server until it holds n messages or the limit has passed
+// in its turns.
 func (p *phase) run(ctx context.Context, servers []*server, limit time.Duration) error {
 	before := make([]time.Duration, len(servers))
 	steps := make([][]time.Duration, len(servers))
@@ -223,8 +230,11 @@ func (p *phase) run(ctx context.Context, servers []*server, limit time.Duration)
 	for busy := true; busy; {
 		busy = false
 		for i, s := range servers {
+			if spent[i] >= limit && len(steps[i]) > 0 {
+				continue
+			}
 			for range turn {
-				if len(steps[i])*p.size >= p.n || spent[i] >= limit {
+				if s.held == p.n {
 					break
 				}
 				busy = true
@@ -233,6 +243,7 @@ func (p *phase) run(ctx context.Context, servers []*server, limit time.Duration)
 					return fmt.Errorf("%s: %s: %w", s.name, p.name, err)
 				}
 				took := time.Since(begun)
+				s.held += p.size
 				steps[i] = append(steps[i], took)
 				spent[i] += took
 			}
@@ -244,7 +255,7 @@ func (p *phase) run(ctx context.Context, servers []*server, limit time.Duration)
 			return err
 		}
 		costs, r := p.result(&s.figures)
-		r.done = len(steps[i]) * p.size
+		r.done = len(steps[i]) * p.messages()
 		*costs = (after - before[i]) / time.Duration(r.done)
 		tenth := max(1, len(steps[i])/10)
 		r.first = p.rate(steps[i][:tenth])
@@ -253,13 +264,16 @@ func (p *phase) run(ctx context.Context, servers []*server, limit time.Duration)
 	return nil
 }
 
+// messages returns how many messages a step handles.
+func (p *phase) messages() int { return max(p.size, -p.size) }
+
 // rate returns the messages a second of some steps.
 func (p *phase) rate(steps []time.Duration) float64 {
 	var all time.Duration
 	for _, d := range steps {
 		all += d
 	}
-	return float64(len(steps)*p.size) / all.Seconds()
+	return float64(len(steps)*p.messages()) / all.Seconds()
 }
 
 var body = strings.Repeat("x", bodySize)

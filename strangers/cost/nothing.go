@@ -21,7 +21,7 @@ type nothingRequest struct {
 	QueueURL            string `json:"QueueUrl"`
 	MessageBody         string
 	MaxNumberOfMessages int
-	Entries             []struct{ Id, MessageBody, ReceiptHandle string } //nolint:revive // the name on the wire
+	Entries             []struct{ Id, MessageBody, ReceiptHandle string }
 }
 
 // serveNothing serves the JSON protocol without a queue: a send is parsed and

@@ -11,9 +11,9 @@ import (
 )
 
 // report prints the table and what the limits make of it: the first endpoint is
-// ours, the second theirs, and the third does nothing.
+// ours, the second theirs, and all others do nothing.
 func report(w io.Writer, all []*figures, check bool) error {
-	ours, theirs, nothing := all[0], all[1], all[2]
+	ours, theirs := all[0], all[1]
 	row := func(what string, cell func(*figures) string) {
 		fmt.Fprintf(w, "| %s |", what)
 		for _, f := range all {
@@ -58,8 +58,10 @@ func report(w io.Writer, all []*figures, check bool) error {
 		{"sends of ten", func(f *figures) time.Duration { return f.batch }},
 		{"drain", func(f *figures) time.Duration { return f.drain }},
 	} {
-		limit(c.what+", processor time to "+theirs.name+"'", ratio(c.of(ours), c.of(theirs)), 0.5)
-		limit(c.what+", processor time to "+nothing.name+"'s", ratio(c.of(ours), c.of(nothing)), 1.3)
+		limit(c.what+", processor time to that of "+theirs.name, ratio(c.of(ours), c.of(theirs)), 0.5)
+		for _, nothing := range all[2:] {
+			limit(c.what+", processor time to that of "+nothing.name, ratio(c.of(ours), c.of(nothing)), 1.3)
+		}
 	}
 	limit("rate of the first tenth to the last, filling", ours.fill.first/ours.fill.last, 1.25)
 	limit("rate of the first tenth to the last, draining", ours.empty.first/ours.empty.last, 1.25)

@@ -4,20 +4,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// most is how many messages a queue is given before it is replaced: as many as one
-// receive returns, so that no endpoint has a choice.
-const most = 10
+// most is how many messages a queue is given before it is replaced. A batch adds up
+// to two, and one receive returns ten, so no endpoint has a choice.
+const most = 9
 
 // A player makes up calls.
 type player struct {
@@ -28,12 +30,43 @@ type player struct {
 	made   int       // queues and messages so far, which names them
 }
 
+func newPlayer(seed uint64, ours, theirs string) *player {
+	return &player{
+		rand:  rand.New(rand.NewPCG(seed, 0)),
+		run:   time.Now().UnixNano(),
+		sides: [2]*side{newSide(ours), newSide(theirs)},
+	}
+}
+
 // queue is what is known of a queue on both sides.
 type queue struct {
 	name   string
 	fifo   bool
 	sent   int
-	bodies []string // received at least once, perhaps
+	bodies []string         // of all messages that were to be sent
+	states map[string]state // by body; none if it was not received
+	again  []call           // sends to a FIFO queue that can be repeated
+}
+
+// A state is that of a message which was received.
+type state string
+
+const (
+	inFlight  state = "in flight"
+	givenBack state = "given back"
+	deleted   state = "deleted"
+)
+
+// locked returns the groups that have a message in flight.
+func (q *queue) locked() []string {
+	var groups []string
+	for _, body := range q.bodies {
+		if group, _, ok := strings.Cut(body, "/"); ok && q.states[body] == inFlight && !slices.Contains(groups, group) {
+			groups = append(groups, group)
+		}
+	}
+	slices.Sort(groups)
+	return groups
 }
 
 // next returns the next call. Queues are created by it as they are needed.
@@ -53,7 +86,6 @@ func (p *player) next(ctx context.Context) (call, error) {
 	}
 	c := pick(p, makers...)(q)
 	c.queue = q.name
-	c.what = fmt.Sprintf("%s (%s)", c.what, map[bool]string{true: "FIFO", false: "standard"}[q.fifo])
 	return c, nil
 }
 
@@ -64,7 +96,7 @@ func pick[T any](p *player, from ...T) T { return from[p.rand.IntN(len(from))] }
 // hidden for an hour.
 func (p *player) create(ctx context.Context, fifo bool) (*queue, error) {
 	p.made++
-	q := &queue{name: fmt.Sprintf("crosscheck-%d-%d", p.run, p.made), fifo: fifo}
+	q := &queue{name: fmt.Sprintf("crosscheck-%d-%d", p.run, p.made), fifo: fifo, states: map[string]state{}}
 	attributes := map[string]string{"VisibilityTimeout": "3600"}
 	if fifo {
 		q.name += ".fifo"
@@ -89,10 +121,11 @@ func (p *player) replace(name string) {
 	}
 }
 
-// goodTexts and badTexts are for bodies.
+// These are texts for bodies.
 var (
-	goodTexts = []string{"", "", "ä <&> \"%41\"", "\t\r\n", "東京", "😀"}
-	badTexts  = []string{"\x01", "\ufffe"}
+	plainTexts = []string{"", "", "ä <&> \"%41\"", "\t\r\n", "東京"}
+	goodTexts  = append(slices.Clone(plainTexts), "😀")
+	badTexts   = []string{"\x01", "\ufffe"}
 )
 
 // body makes up the body of a message; each is another.
@@ -134,22 +167,26 @@ var (
 // send makes up a message with at most one fault, since which of several is told
 // is left to the endpoint.
 func (p *player) send(q *queue) call {
+	if len(q.again) > 0 && p.rand.IntN(6) == 0 {
+		return pick(p, q.again...).repeat(q)
+	}
 	fault := pick(p, "", "", "", "", "", "characters", "attributes", "delay", "group", "deduplication")
-	texts, attributes, delays := goodTexts, goodAttributes, []int32{0, 0, 900}
+	texts, attributes, delays := plainTexts, goodAttributes, []int32{0, 0, 900}
 	if q.fifo {
 		delays = []int32{0} // none but the queue's own
 	}
 	switch fault {
+	case "":
+		texts = goodTexts
 	case "characters":
 		texts = badTexts
 	case "attributes":
-		texts, attributes = goodTexts[:5], badAttributes
+		attributes = badAttributes
 	case "delay":
-		texts, delays = goodTexts[:5], []int32{901, -1}
+		delays = []int32{901, -1}
 	}
 	body, group := p.body(q, texts)
 	in := sqs.SendMessageInput{MessageBody: &body, MessageAttributes: pick(p, attributes...), DelaySeconds: pick(p, delays...)}
-	what := fmt.Sprintf("SendMessage %q", body)
 	if q.fifo {
 		if fault != "group" {
 			in.MessageGroupId = &group
@@ -158,52 +195,78 @@ func (p *player) send(q *queue) call {
 			in.MessageDeduplicationId = aws.String(fmt.Sprint(p.made))
 		}
 	}
-	what += fmt.Sprintf(" delay=%d group=%t deduplication=%t", in.DelaySeconds, in.MessageGroupId != nil, in.MessageDeduplicationId != nil)
+	what := fmt.Sprintf("%q delay=%d group=%t deduplication=%t", body, in.DelaySeconds, in.MessageGroupId != nil, in.MessageDeduplicationId != nil)
 	for _, name := range slices.Sorted(maps.Keys(in.MessageAttributes)) {
 		a := in.MessageAttributes[name]
 		what += fmt.Sprintf(" %s=%s:%s", name, *a.DataType, aws.ToString(a.StringValue))
 	}
-	return call{what: what, play: func(ctx context.Context, s *side) string {
+	c := call{what: "SendMessage " + what, queue: q.name, body: body, play: func(ctx context.Context, s *side) string {
 		in := in
 		in.QueueUrl = s.url(q.name)
 		out, err := s.client.SendMessage(ctx, &in)
 		if err != nil {
 			return failed(err)
 		}
-		return "md5 " + aws.ToString(out.MD5OfMessageBody) + " " + aws.ToString(out.MD5OfMessageAttributes)
+		return "sent " + aws.ToString(out.MD5OfMessageBody) + " " + aws.ToString(out.MD5OfMessageAttributes) + s.seen(out.MessageId)
 	}}
+	c.learn = func(ours string) {
+		if q.fifo && strings.HasPrefix(ours, "sent ") {
+			q.again = append(q.again, c)
+		}
+	}
+	return c
 }
 
+// repeat returns the same send once more, within the time of its deduplication.
+func (c call) repeat(q *queue) call {
+	c.what = strings.Replace(c.what, "SendMessage", "SendMessage again", 1)
+	if s, ok := q.states[c.body]; ok {
+		c.what += ", " + string(s)
+	}
+	c.learn = nil
+	return c
+}
+
+// sendBatch makes up a batch, of good messages or of some with a fault.
 func (p *player) sendBatch(q *queue) call {
 	ids := pick(p, []string{"1", "2"}, []string{"1"}, []string{"same", "same"}, []string{}, []string{"not valid!"},
 		strings.Split("1 2 3 4 5 6 7 8 9 10 11", " "))
+	late := !q.fifo && p.rand.IntN(2) == 0
+	texts := goodTexts
+	if late {
+		texts = plainTexts
+	}
 	var entries []types.SendMessageBatchRequestEntry
-	what := fmt.Sprintf("SendMessageBatch ids=%q", ids)
+	var what []string
+	sent := q.sent
 	for _, id := range ids {
-		body, group := p.body(q, goodTexts)
+		body, group := p.body(q, texts)
 		e := types.SendMessageBatchRequestEntry{Id: &id, MessageBody: &body}
 		if q.fifo {
 			e.MessageGroupId, e.MessageDeduplicationId = &group, aws.String(fmt.Sprint(p.made))
-		} else if p.rand.IntN(4) == 0 {
+		} else if late && p.rand.IntN(2) == 0 {
 			e.DelaySeconds = 901
 		}
-		what += fmt.Sprintf(" %q/%d", body, e.DelaySeconds)
+		what = append(what, fmt.Sprintf("%s: %q delay=%d", id, body, e.DelaySeconds))
 		entries = append(entries, e)
 	}
-	return call{what: what, play: func(ctx context.Context, s *side) string {
+	if len(ids) > 2 {
+		q.sent = sent // all of it is refused
+	}
+	return call{what: "SendMessageBatch " + strings.Join(what, ", "), play: func(ctx context.Context, s *side) string {
 		out, err := s.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: s.url(q.name), Entries: entries})
 		if err != nil {
 			return failed(err)
 		}
 		var answers []string
 		for _, r := range out.Successful {
-			answers = append(answers, *r.Id+" sent "+aws.ToString(r.MD5OfMessageBody))
+			answers = append(answers, *r.Id+" sent "+aws.ToString(r.MD5OfMessageBody)+s.seen(r.MessageId))
 		}
 		for _, r := range out.Failed {
 			answers = append(answers, *r.Id+" failed "+aws.ToString(r.Code))
 		}
 		slices.Sort(answers)
-		return fmt.Sprint(answers)
+		return strings.Join(answers, ", ")
 	}}
 }
 
@@ -212,8 +275,14 @@ func (p *player) receive(q *queue) call {
 		MaxNumberOfMessages:   pick[int32](p, 10, 10, 10, 10, 10, 10, 11, -1),
 		MessageAttributeNames: pick(p, []string{"All"}, []string{"All"}, []string{"Name", "Job.*"}, nil),
 	}
-	what := fmt.Sprintf("ReceiveMessage max=%d attributes=%v", in.MaxNumberOfMessages, in.MessageAttributeNames)
-	return call{what: what, play: func(ctx context.Context, s *side) string {
+	what := fmt.Sprintf("ReceiveMessage max=%d attributes=%v locked=%v", in.MaxNumberOfMessages, in.MessageAttributeNames, q.locked())
+	return call{what: what, learn: func(ours string) {
+		for _, body := range q.bodies {
+			if strings.Contains(ours, fmt.Sprintf("{%q ", body)) {
+				q.states[body] = inFlight
+			}
+		}
+	}, play: func(ctx context.Context, s *side) string {
 		in := in
 		in.QueueUrl = s.url(q.name)
 		out, err := s.client.ReceiveMessage(ctx, &in)
@@ -224,53 +293,87 @@ func (p *player) receive(q *queue) call {
 	}}
 }
 
-// handle chooses a receipt handle: the latest or the first of a message that was
+// A receipt is a receipt handle that was chosen.
+type receipt struct {
+	what   string
+	body   string // "" if it is none at all
+	latest bool
+}
+
+func (r receipt) handle(s *side) *string { return s.handle(r.body, r.latest) }
+
+// receipt chooses the latest or the first receipt handle of a message that was
 // received, and now and then none at all.
-func (p *player) handle(q *queue) (what string, of func(*side) *string) {
+func (p *player) receipt(q *queue) (r receipt, ok bool) {
 	var received []string
 	for _, body := range q.bodies {
-		if len(p.sides[0].handles[body]) > 0 {
+		if q.states[body] != "" {
 			received = append(received, body)
 		}
 	}
-	if len(received) == 0 && p.rand.IntN(4) > 0 {
-		return "", nil
+	switch {
+	case len(received) == 0 && p.rand.IntN(4) > 0:
+		return receipt{}, false
+	case len(received) == 0 || p.rand.IntN(16) == 0:
+		return receipt{what: "of nothing"}, true
 	}
-	if len(received) == 0 || p.rand.IntN(16) == 0 {
-		return "of nothing", func(*side) *string { return aws.String("nonsense") }
+	r = receipt{body: pick(p, received...), latest: p.rand.IntN(4) > 0}
+	if len(p.sides[0].handles[r.body]) == 1 {
+		r.latest = true
 	}
-	body, latest := pick(p, received...), p.rand.IntN(4) > 0
-	if latest {
-		return fmt.Sprintf("of %q", body), func(s *side) *string { return s.handle(body, true) }
+	of := "earlier of"
+	if r.latest {
+		of = "of"
 	}
-	return fmt.Sprintf("first of %q", body), func(s *side) *string { return s.handle(body, false) }
+	r.what = fmt.Sprintf("%s %q, %s", of, r.body, q.states[r.body])
+	return r, true
 }
 
 func (p *player) remove(q *queue) call {
-	what, handle := p.handle(q)
-	if handle == nil {
+	r, ok := p.receipt(q)
+	if !ok {
 		return p.receive(q)
 	}
-	return call{what: "DeleteMessage " + what, play: func(ctx context.Context, s *side) string {
-		_, err := s.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: s.url(q.name), ReceiptHandle: handle(s)})
-		return done(err)
+	return call{what: "DeleteMessage " + r.what, learn: func(ours string) {
+		if ours == "done, 1 fewer" {
+			q.states[r.body] = deleted
+		}
+	}, play: func(ctx context.Context, s *side) string {
+		before, errBefore := s.counts(ctx, q.name)
+		_, err := s.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: s.url(q.name), ReceiptHandle: r.handle(s)})
+		after, errAfter := s.counts(ctx, q.name)
+		if err := errors.Join(errBefore, err, errAfter); err != nil {
+			return failed(err)
+		}
+		return fmt.Sprintf("done, %d fewer", max(before.visible-after.visible, before.inFlight-after.inFlight))
 	}}
 }
 
 func (p *player) changeVisibility(q *queue) call {
-	what, handle := p.handle(q)
-	if handle == nil {
+	r, ok := p.receipt(q)
+	if !ok {
 		return p.receive(q)
 	}
 	timeout := pick[int32](p, 0, 0, 1800, 43201, -1)
-	return call{what: fmt.Sprintf("ChangeMessageVisibility %s timeout=%d", what, timeout), play: func(ctx context.Context, s *side) string {
-		_, err := s.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: s.url(q.name), ReceiptHandle: handle(s), VisibilityTimeout: timeout})
+	return call{what: fmt.Sprintf("ChangeMessageVisibility %s timeout=%d", r.what, timeout), learn: func(ours string) {
+		if ours == "done" && timeout == 0 {
+			q.states[r.body] = givenBack
+		}
+	}, play: func(ctx context.Context, s *side) string {
+		_, err := s.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: s.url(q.name), ReceiptHandle: r.handle(s), VisibilityTimeout: timeout})
+		s.settle(ctx, q.name)
 		return done(err)
 	}}
 }
 
 func (p *player) count(q *queue) call {
-	return p.getAttributes(q, "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
+	return call{what: "GetQueueAttributes of counts", play: func(ctx context.Context, s *side) string {
+		c, err := s.counts(ctx, q.name)
+		if err != nil {
+			return failed(err)
+		}
+		return c.String()
+	}}
 }
 
 func (p *player) attributes(q *queue) call {
@@ -295,7 +398,7 @@ func (p *player) getAttributes(q *queue, names ...string) call {
 
 func (p *player) setAttributes(q *queue) call {
 	attributes := pick(p,
-		map[string]string{"MessageRetentionPeriod": "60"}, map[string]string{"MessageRetentionPeriod": "59"},
+		map[string]string{"MessageRetentionPeriod": "1209600"}, map[string]string{"MessageRetentionPeriod": "59"},
 		map[string]string{"DelaySeconds": "901"}, map[string]string{"VisibilityTimeout": "43201"}, map[string]string{"VisibilityTimeout": "3600"},
 		map[string]string{"ReceiveMessageWaitTimeSeconds": "21"}, map[string]string{"MaximumMessageSize": "2048"}, map[string]string{"MaximumMessageSize": "100"},
 		map[string]string{"Colour": "red"}, map[string]string{"RedrivePolicy": "nonsense"}, map[string]string{"DelaySeconds": "soon"})

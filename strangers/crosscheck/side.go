@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -21,6 +24,7 @@ type side struct {
 	client  *sqs.Client
 	urls    map[string]string   // by queue
 	handles map[string][]string // by the body of the message, all that were given
+	ids     map[string]bool     // of messages that were sent
 }
 
 func newSide(origin string) *side {
@@ -33,6 +37,7 @@ func newSide(origin string) *side {
 		}),
 		urls:    map[string]string{},
 		handles: map[string][]string{},
+		ids:     map[string]bool{},
 	}
 }
 
@@ -60,11 +65,57 @@ func (s *side) handle(body string, latest bool) *string {
 	return &hs[0]
 }
 
+// seen returns what an answer to a send says of the message's id.
+func (s *side) seen(id *string) string {
+	known := s.ids[aws.ToString(id)]
+	s.ids[aws.ToString(id)] = true
+	if known {
+		return " as before"
+	}
+	return ""
+}
+
+// counts are the numbers of messages that a queue tells.
+type counts struct{ visible, inFlight, delayed int }
+
+const countsFormat = "%d visible, %d in flight, %d delayed"
+
+func (c counts) String() string { return fmt.Sprintf(countsFormat, c.visible, c.inFlight, c.delayed) }
+
+// counts asks a queue for its counts.
+func (s *side) counts(ctx context.Context, queue string) (c counts, err error) {
+	s.settle(ctx, queue)
+	names := []types.QueueAttributeName{
+		types.QueueAttributeNameApproximateNumberOfMessages,
+		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+	}
+	out, err := s.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: s.url(queue), AttributeNames: names})
+	if err != nil {
+		return c, err
+	}
+	for i, n := range []*int{&c.visible, &c.inFlight, &c.delayed} {
+		if *n, err = strconv.Atoi(out.Attributes[string(names[i])]); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// settle lets an endpoint do what it has left to a timer without delay: it has when
+// it answers a request that comes later than that.
+func (s *side) settle(ctx context.Context, queue string) {
+	time.Sleep(2 * time.Millisecond)
+	s.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &queue})
+}
+
 // A call is one call, to be played to both sides.
 type call struct {
 	what  string
 	queue string
+	body  string                                    // of a send
 	play  func(ctx context.Context, s *side) string // returns the answer, as far as it is compared
+	learn func(ours string)                         // is told our answer; nil if it changes nothing that is known
 }
 
 // failed returns the code of an error, without the prefixes that depend on the
@@ -78,13 +129,6 @@ func failed(err error) string {
 	code = code[strings.LastIndex(code, "#")+1:]
 	code = code[strings.LastIndex(code, ".")+1:]
 	return "error " + code
-}
-
-// sameAnswers reports whether the line of a call has the same answer twice.
-func sameAnswers(line string) bool {
-	_, answers, _ := strings.Cut(line, " -> ")
-	ours, theirs, _ := strings.Cut(answers, " | ")
-	return ours == theirs
 }
 
 // received returns the messages of an answer in the order of their groups, keeps
@@ -103,7 +147,7 @@ func (s *side) received(out *sqs.ReceiveMessageOutput) string {
 	}
 	// Bodies begin with their group, and only within it does the order count.
 	slices.SortStableFunc(lines, func(a, b string) int { return strings.Compare(groupOf(a), groupOf(b)) })
-	return fmt.Sprintf("%d %v", len(lines), lines)
+	return fmt.Sprint(lines)
 }
 
 // groupOf returns the group of a message in an answer of a FIFO queue, and all of

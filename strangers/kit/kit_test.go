@@ -7,6 +7,7 @@ package kit
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -14,6 +15,11 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"omnibus/bus"
 	"omnibus/bus/bustest"
@@ -43,9 +49,14 @@ func newBackend() *sqsbus.Backend {
 	return sqsbus.New(&sqsbus.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 }
 
+// slack is what a busy machine takes more than a quiet one, and much less than a
+// long poll, which is what a receive that is not woken takes.
+const slack = 5 * time.Second
+
 func TestSqsd(t *testing.T) {
 	origin := origin(t, "SQSD_ENDPOINT")
 	bustest.Run(t, bustest.Backend{
+		Slack: slack,
 		Setup: func(t testing.TB) (*bus.Mux, func(name string) string) {
 			mux := new(bus.Mux)
 			newBackend().Register(mux)
@@ -65,6 +76,7 @@ func TestFauxqs(t *testing.T) {
 	)
 	origin := origin(t, "FAUXQS_ENDPOINT")
 	bustest.Run(t, bustest.Backend{
+		Slack: slack,
 		Faults: map[string]string{
 			"cancel":             gone,
 			"cancel-release":     gone,
@@ -87,20 +99,19 @@ func TestFauxqs(t *testing.T) {
 	})
 }
 
-// Long polls of local-aws-sqs keep the messages they find until they have as many
-// as were asked for or the wait is over, where AWS answers as soon as there is
-// one; and they go on when their client has gone. With long polls 24 promises are
-// broken by that alone, so here receives do not wait. The promise stale-nack is
-// left to -skip: whether it is broken depends on when the next receive comes.
+// Receives of local-aws-sqs do not wait here, since its long polls are broken, which
+// [TestLocalAWSSQSLongPolls] shows: with them 13 promises more would be broken by
+// that alone, and what else is in those would not be checked.
 func TestLocalAWSSQS(t *testing.T) {
 	const (
-		handle  = "DeleteMessage and ChangeMessageVisibility take a receipt handle of an earlier delivery, which on AWS changes nothing"
+		handle  = "DeleteMessage takes a receipt handle of an earlier delivery, which on AWS deletes nothing"
 		count   = "ChangeMessageVisibility raises the receive count, which only ReceiveMessage does on AWS"
 		group   = "ReceiveMessage gives later messages of a group while one is in flight"
 		forgets = "a deduplication id is forgotten when its message is deleted; AWS remembers it for 5 minutes"
 	)
 	origin := origin(t, "LOCAL_AWS_SQS_ENDPOINT")
 	bustest.Run(t, bustest.Backend{
+		Slack: slack,
 		Faults: map[string]string{
 			"stale-ack":             handle,
 			"nack":                  count,
@@ -112,7 +123,7 @@ func TestLocalAWSSQS(t *testing.T) {
 			"counts":                "ApproximateNumberOfMessages counts messages in flight too; on AWS it is those that can be received",
 			"purge":                 "PurgeQueue deletes when 60 s have passed, which AWS allows itself; ours deletes at once",
 			"list":                  "ListQueues shows a deleted queue for a while, as AWS may for 60 s; ours does not",
-			"create":                "CreateQueue takes attributes that are not given for their defaults; AWS compares those given",
+			"create":                "CreateQueue takes attributes that are not given for their defaults; AWS compares those given (see QueueNameExists)",
 			"redrive":               "ReceiveMessage does not tell DeadLetterQueueSourceArn, without which messages cannot go back one by one",
 		},
 		Setup: func(t testing.TB) (*bus.Mux, func(name string) string) {
@@ -132,4 +143,70 @@ func (b shortPolls) OpenQueue(ctx context.Context, u *url.URL) (driver.Queue, er
 	query.Set("wait", "0s")
 	short.RawQuery = query.Encode()
 	return b.Backend.OpenQueue(ctx, &short)
+}
+
+// The long polls of local-aws-sqs are known to be broken in two ways. One that is
+// mended fails: without both, TestLocalAWSSQS needs no short polls.
+func TestLocalAWSSQSLongPolls(t *testing.T) {
+	origin := origin(t, "LOCAL_AWS_SQS_ENDPOINT")
+	client := newClient(origin)
+	create := func(t *testing.T) *string {
+		out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String(fmt.Sprintf("long-polls-%d", time.Now().UnixNano()))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.QueueUrl
+	}
+	send := func(t *testing.T, url *string) {
+		if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("awaited")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	t.Run("answered-when-there-is-a-message", func(t *testing.T) {
+		t.Parallel()
+		const wait = 3
+		url := create(t)
+		send(t, url)
+		begun := time.Now()
+		got, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: wait})
+		if err != nil || len(got.Messages) != 1 {
+			t.Fatalf("got %v, %v; want one message", got, err)
+		}
+		if took := time.Since(begun); took < wait*time.Second {
+			t.Errorf("mended: a poll that finds a message is answered in %v", took)
+		}
+		t.Log("known fault: a poll keeps the messages that it finds until it has as many as were asked for or the wait is over; AWS answers as soon as there is one")
+	})
+
+	t.Run("ended-with-its-client", func(t *testing.T) {
+		t.Parallel()
+		url := create(t)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if got, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: url, WaitTimeSeconds: 20}); err == nil {
+			t.Fatalf("a poll of an empty queue returns %v after a second", got)
+		}
+		send(t, url)
+		const inFlight = types.QueueAttributeNameApproximateNumberOfMessagesNotVisible
+		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			got, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: url, AttributeNames: []types.QueueAttributeName{inFlight}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Attributes[string(inFlight)] == "1" {
+				t.Log("known fault: a poll whose client has gone goes on, and gets the next message")
+				return
+			}
+		}
+		t.Error("mended: a poll ends with its client")
+	})
+}
+
+func newClient(origin string) *sqs.Client {
+	return sqs.New(sqs.Options{
+		BaseEndpoint: &origin,
+		Region:       "us-east-1",
+		Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
+	})
 }
