@@ -63,8 +63,11 @@ func report(w io.Writer, all []*figures, check bool) error {
 			limit(c.what+", processor time to that of "+nothing.name, ratio(c.of(ours), c.of(nothing)), 1.3)
 		}
 	}
-	limit("rate of the first tenth to the last, filling", ours.fill.first/ours.fill.last, 1.25)
-	limit("rate of the first tenth to the last, draining", ours.empty.first/ours.empty.last, 1.25)
+	// What does nothing has no queue to slow it down, so where its rate falls the
+	// machine has.
+	nothing := all[len(all)-1]
+	limit("fall of the rate while filling, to that of "+nothing.name, ours.fill.fall()/nothing.fill.fall(), 1.25)
+	limit("fall of the rate while draining, to that of "+nothing.name, ours.empty.fall()/nothing.empty.fall(), 1.25)
 	limit("a waiting long poll, median ms", millis(ours.wakeMedian), 5)
 	limit("resident when idle, MiB", float64(ours.idle)/(1<<20), 15)
 	limit("resident with the queue filled, MiB", float64(ours.full)/(1<<20), 100)
@@ -76,6 +79,9 @@ func report(w io.Writer, all []*figures, check bool) error {
 }
 
 func (r rates) String() string { return fmt.Sprintf("%.0f, %.0f", r.first, r.last) }
+
+// fall is how many times the rate of the first tenth is that of the last.
+func (r rates) fall() float64 { return r.first / r.last }
 
 func micros(d time.Duration) string  { return fmt.Sprintf("%.1f µs", float64(d)/1e3) }
 func millis(d time.Duration) float64 { return float64(d) / 1e6 }
