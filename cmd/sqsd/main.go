@@ -10,7 +10,7 @@
 // is 1 when something failed, and 2 for a command line that makes no sense.
 //
 // It uses one processor at a time; GOMAXPROCS in the environment sets another
-// number. GOGC is 200 unless it is set there.
+// number.
 package main
 
 import (
@@ -24,7 +24,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -39,19 +38,14 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// thrift has the program use one processor at a time, and collect garbage when
-// there is twice as much of it as of messages, unless the environment says
+// thrift has the program use one processor at a time, unless the environment says
 // otherwise. What comes over one connection at a time, as from a test or a lab,
-// then costs two thirds of the processor time that the runtime's own settings
-// take, most of which goes into waking processors for what one has done by then.
-// From many connections, one processor takes tens of thousands of messages a
-// second.
+// then costs two thirds of the processor time that the runtime's own setting takes,
+// most of which goes into waking processors for what one has done by then. From
+// many connections, one processor takes tens of thousands of messages a second.
 func thrift() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
 	}
 }
 
