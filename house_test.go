@@ -113,15 +113,21 @@ func TestREADMEControlsAreWhatBackendsDeclare(t *testing.T) {
 	}
 }
 
-// The README's program is examples/hello, which is built with everything else.
-func TestREADMEProgramIsTheExample(t *testing.T) {
-	program, err := os.ReadFile("examples/hello/main.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, body, _ := strings.Cut(string(program), "func main() {")
-	if body == "" || !strings.Contains(readme(t), "func main() {"+strings.TrimRight(body, "\n")) {
-		t.Error("README.md does not show examples/hello/main.go's main")
+// The README's program and its test are the examples, which are built and run with
+// everything else.
+func TestREADMECodeIsTheExamples(t *testing.T) {
+	for file, start := range map[string]string{
+		"examples/hello/main.go":                   "func main() {",
+		"examples/virtualtime/virtualtime_test.go": "func Test",
+	} {
+		code, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, body, found := strings.Cut(string(code), start)
+		if !found || !strings.Contains(readme(t), start+strings.TrimRight(body, "\n")) {
+			t.Errorf("README.md does not show %s from %q on", file, start)
+		}
 	}
 }
 

@@ -70,8 +70,12 @@
 // Subscription instead, where nothing extends its timeout: one that comes when the
 // context of the last Receive has ended. So release the Queue when you stop
 // receiving. A message handed out is the consumer's: its visibility timeout is
-// extended by [omnibus/bus.Queue.ChangeVisibility] only. FIFO queues give one
-// message at a time.
+// extended by [omnibus/bus.Queue.ChangeVisibility] only.
+//
+// A FIFO queue's messages are asked for one at a time, so that none is received,
+// and counted as received, before those ahead of it in its group are done with.
+// That is one request for each, and at most one message a round trip for each
+// Queue.
 //
 // When a lease ends is reckoned from when the message arrived, and whether an
 // acknowledgement was in time from when it was answered, so that the time that
