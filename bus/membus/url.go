@@ -1,14 +1,11 @@
 package membus
 
 import (
-	"fmt"
-	"maps"
 	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"omnibus/bus/driver"
 	"omnibus/bus/spec"
 )
 
@@ -31,16 +28,8 @@ func parse(u *url.URL) (params, error) {
 	if err != nil {
 		return p, spec.Errorf(spec.InvalidParameterValue, "the parameters do not parse: %v", err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if !slices.Contains(paramNames, name) {
-			return p, spec.Errorf(spec.InvalidParameterValue, "unknown parameter %q; known are %s", name, strings.Join(paramNames, ", "))
-		}
-		if len(query[name]) > 1 {
-			return p, spec.Errorf(spec.InvalidParameterValue, "parameter %s is given %d times", name, len(query[name]))
-		}
-		if err := p.set(name, query.Get(name)); err != nil {
-			return p, fmt.Errorf("parameter %s=%s: %w", name, query.Get(name), err)
-		}
+	if err := driver.EachParameter(query, paramNames, p.set); err != nil {
+		return p, err
 	}
 	if query.Has("dlq") != query.Has("maxreceives") {
 		return p, spec.Errorf(spec.InvalidParameterValue, "dlq and maxreceives go together: one names the dead-letter queue, the other after how many deliveries")

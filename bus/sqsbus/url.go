@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"omnibus/bus/driver"
 	"omnibus/bus/spec"
 )
 
@@ -67,22 +68,15 @@ func parse(u *url.URL, nameless bool) (*address, error) {
 	}
 	slices.Sort(known)
 	raw := false
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		value := query.Get(name)
-		if !slices.Contains(known, name) {
-			return nil, invalid("unknown parameter %q; known are %s", name, strings.Join(known, ", "))
-		}
-		if len(query[name]) > 1 {
-			return nil, invalid("parameter %s is given %d times", name, len(query[name]))
-		}
+	err = driver.EachParameter(query, known, func(name, value string) (err error) {
 		if name == "raw" {
 			raw, err = boolean(value)
-		} else {
-			err = a.set(name, value)
+			return err
 		}
-		if err != nil {
-			return nil, fmt.Errorf("parameter %s=%s: %w", name, value, err)
-		}
+		return a.set(name, value)
+	})
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case query.Has("wait") && query.Has("waittime"):
