@@ -55,7 +55,9 @@ func (zeros) HandleBuild(ctx context.Context, in middleware.BuildInput, next mid
 		return middleware.BuildOutput{}, middleware.Metadata{}, err
 	}
 	for _, f := range zeroFields {
-		body = bytes.ReplaceAll(body, f[0], f[1])
+		if bytes.Contains(body, f[0]) { // ReplaceAll copies the body in any case
+			body = bytes.ReplaceAll(body, f[0], f[1])
+		}
 	}
 	if in.Request, err = req.SetStream(bytes.NewReader(body)); err != nil {
 		return middleware.BuildOutput{}, middleware.Metadata{}, err
