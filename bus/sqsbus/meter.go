@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go/middleware"
@@ -88,8 +87,8 @@ func (m *metering) HandleInitialize(ctx context.Context, in middleware.Initializ
 	messages, bytes := carried(in.Parameters)
 	if received, ok := out.Result.(*sqs.ReceiveMessageOutput); ok && err == nil {
 		messages = len(received.Messages)
-		for i := range received.Messages {
-			bytes += receivedSize(&received.Messages[i])
+		for _, m := range received.Messages {
+			bytes += messageSize(m.Body, m.MessageAttributes, attribute)
 		}
 	}
 	m.meter.add(m.queue, middleware.GetOperationName(ctx), err != nil, messages, bytes)
@@ -106,7 +105,7 @@ func carried(params any) (messages, bytes int) {
 		}
 		return len(p.Entries), bytes
 	case *sqs.SendMessageInput:
-		return 1, len(aws.ToString(p.MessageBody)) + attributesSize(p.MessageAttributes)
+		return 1, messageSize(p.MessageBody, p.MessageAttributes, attribute)
 	case *sns.PublishBatchInput:
 		for i := range p.PublishBatchRequestEntries {
 			bytes += publishSize(&p.PublishBatchRequestEntries[i])

@@ -81,7 +81,7 @@ func (s *sender) empty(ctx context.Context, e types.SendMessageBatchRequestEntry
 // checkEntry reports what SQS would refuse in a message. A queue that allows less
 // than SQS does itself refuses it then.
 func checkEntry(e *types.SendMessageBatchRequestEntry) error {
-	if err := spec.CheckMessage(aws.ToString(e.MessageBody), attributes(e.MessageAttributes), spec.MaxMessageBytes); err != nil {
+	if err := spec.CheckMessage(aws.ToString(e.MessageBody), attributes(e.MessageAttributes, attribute), spec.MaxMessageBytes); err != nil {
 		return err
 	}
 	if e.DelaySeconds != explicitZero {

@@ -83,7 +83,7 @@ const snsMessageBytes = 256 << 10
 
 func (p *publisher) publish(ctx context.Context, e types.PublishBatchRequestEntry) (*sns.PublishBatchOutput, error) {
 	id := e.Id
-	err := spec.CheckMessage(aws.ToString(e.Message), published(e.MessageAttributes), snsMessageBytes)
+	err := spec.CheckMessage(aws.ToString(e.Message), attributes(e.MessageAttributes, published), snsMessageBytes)
 	if err == nil {
 		err = checkIDs(e.MessageGroupId, e.MessageDeduplicationId)
 	}

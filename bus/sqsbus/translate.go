@@ -42,16 +42,7 @@ func setEntry(e *types.SendMessageBatchRequestEntry, o driver.SendOptions) error
 	}
 	setID(&e.MessageGroupId, o.Group)
 	setID(&e.MessageDeduplicationId, o.Deduplication)
-	for _, a := range o.Attributes {
-		if _, twice := e.MessageAttributes[a.Name]; twice {
-			return errTwice(a.Name)
-		}
-		if e.MessageAttributes == nil {
-			e.MessageAttributes = map[string]types.MessageAttributeValue{}
-		}
-		e.MessageAttributes[a.Name] = toWire(a.Attribute)
-	}
-	return nil
+	return setAttributes(&e.MessageAttributes, o.Attributes, toWire)
 }
 
 func setPublish(e *snstypes.PublishBatchRequestEntry, o driver.SendOptions) error {
@@ -60,15 +51,18 @@ func setPublish(e *snstypes.PublishBatchRequestEntry, o driver.SendOptions) erro
 	}
 	setID(&e.MessageGroupId, o.Group)
 	setID(&e.MessageDeduplicationId, o.Deduplication)
-	for _, a := range o.Attributes {
-		if _, twice := e.MessageAttributes[a.Name]; twice {
-			return errTwice(a.Name)
+	return setAttributes(&e.MessageAttributes, o.Attributes, toPublish)
+}
+
+func setAttributes[V any](to *map[string]V, attrs []spec.NamedAttribute, write func(spec.Attribute) V) error {
+	for _, a := range attrs {
+		if _, twice := (*to)[a.Name]; twice {
+			return spec.Errorf(spec.InvalidParameterValue, "the message has two attributes named %q", a.Name)
 		}
-		if e.MessageAttributes == nil {
-			e.MessageAttributes = map[string]snstypes.MessageAttributeValue{}
+		if *to == nil {
+			*to = map[string]V{}
 		}
-		w := toWire(a.Attribute)
-		e.MessageAttributes[a.Name] = snstypes.MessageAttributeValue{DataType: w.DataType, StringValue: w.StringValue, BinaryValue: w.BinaryValue}
+		(*to)[a.Name] = write(a.Attribute)
 	}
 	return nil
 }
@@ -77,10 +71,6 @@ func setID(to **string, id string) {
 	if id != "" {
 		*to = aws.String(id)
 	}
-}
-
-func errTwice(name string) error {
-	return spec.Errorf(spec.InvalidParameterValue, "the message has two attributes named %q", name)
 }
 
 func (translator) Sent(as func(any) bool) (driver.Sent, bool) {

@@ -13,17 +13,23 @@ import (
 
 // This file turns the SDK's messages into those of package spec and back.
 
-// attributes returns a message's typed attributes, sorted by name.
-func attributes(wire map[string]sqstypes.MessageAttributeValue) []spec.NamedAttribute {
+// attributes returns a message's typed attributes, sorted by name. read reads one
+// of SQS or of SNS.
+func attributes[V any](wire map[string]V, read func(V) spec.Attribute) []spec.NamedAttribute {
 	var attrs []spec.NamedAttribute
 	for name, v := range wire {
-		attrs = append(attrs, spec.NamedAttribute{Name: name, Attribute: attribute(v)})
+		attrs = append(attrs, spec.NamedAttribute{Name: name, Attribute: read(v)})
 	}
 	slices.SortFunc(attrs, byName)
 	return attrs
 }
 
 func attribute(v sqstypes.MessageAttributeValue) spec.Attribute {
+	return spec.Attribute{DataType: aws.ToString(v.DataType), StringValue: aws.ToString(v.StringValue), BinaryValue: v.BinaryValue}
+}
+
+// published is [attribute] for a message to a topic.
+func published(v snstypes.MessageAttributeValue) spec.Attribute {
 	return spec.Attribute{DataType: aws.ToString(v.DataType), StringValue: aws.ToString(v.StringValue), BinaryValue: v.BinaryValue}
 }
 
@@ -37,6 +43,12 @@ func toWire(a spec.Attribute) sqstypes.MessageAttributeValue {
 	return v
 }
 
+// toPublish is [toWire] for a message to a topic.
+func toPublish(a spec.Attribute) snstypes.MessageAttributeValue {
+	w := toWire(a)
+	return snstypes.MessageAttributeValue{DataType: w.DataType, StringValue: w.StringValue, BinaryValue: w.BinaryValue}
+}
+
 func byName(a, b spec.NamedAttribute) int {
 	if a.Name < b.Name {
 		return -1
@@ -44,36 +56,21 @@ func byName(a, b spec.NamedAttribute) int {
 	return 1
 }
 
-func attributesSize(wire map[string]sqstypes.MessageAttributeValue) int {
-	n := 0
+// messageSize returns a message's size with its attributes, in no order.
+func messageSize[V any](body *string, wire map[string]V, read func(V) spec.Attribute) int {
+	n := len(aws.ToString(body))
 	for name, v := range wire {
-		n += len(name) + len(aws.ToString(v.DataType)) + len(aws.ToString(v.StringValue)) + len(v.BinaryValue)
+		n += spec.MessageSize("", []spec.NamedAttribute{{Name: name, Attribute: read(v)}})
 	}
 	return n
 }
 
 func entrySize(e *sqstypes.SendMessageBatchRequestEntry) int {
-	return len(aws.ToString(e.MessageBody)) + attributesSize(e.MessageAttributes)
-}
-
-func receivedSize(m *sqstypes.Message) int {
-	return len(aws.ToString(m.Body)) + attributesSize(m.MessageAttributes)
-}
-
-// published returns the attributes of a message to a topic.
-func published(wire map[string]snstypes.MessageAttributeValue) []spec.NamedAttribute {
-	var attrs []spec.NamedAttribute
-	for name, v := range wire {
-		attrs = append(attrs, spec.NamedAttribute{Name: name, Attribute: spec.Attribute{
-			DataType: aws.ToString(v.DataType), StringValue: aws.ToString(v.StringValue), BinaryValue: v.BinaryValue,
-		}})
-	}
-	slices.SortFunc(attrs, byName)
-	return attrs
+	return messageSize(e.MessageBody, e.MessageAttributes, attribute)
 }
 
 func publishSize(e *snstypes.PublishBatchRequestEntry) int {
-	return spec.MessageSize(aws.ToString(e.Message), published(e.MessageAttributes))
+	return messageSize(e.Message, e.MessageAttributes, published)
 }
 
 // seconds returns d for the wire, which has whole seconds.
