@@ -89,12 +89,5 @@ func keepsShutdownRelease(t *trial) {
 	a := t.plain()
 	b := a.another()
 	a.hideLong()
-	a.cancelled(0)
-	a.send("fetched")
-	t.settle()
-	a.shutdown()
-	given := now()
-	m := b.receive()
-	t.came(m, given, 0)
-	m.Ack()
+	a.givesBack(a.shutdown, b)
 }

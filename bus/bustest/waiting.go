@@ -124,20 +124,24 @@ func (q *queue) hideLong() {
 	}
 }
 
+// givesBack checks that b gets at once what a fetch of q that went on after its
+// receive has taken, when end has ended that.
+func (q *queue) givesBack(end func(), b *queue) {
+	q.cancelled(0)
+	q.send("fetched")
+	q.t.settle()
+	end()
+	given := now()
+	m := b.receive()
+	q.t.came(m, given, 0)
+	m.Ack()
+}
+
 func keepsRelease(t *trial) {
 	a := t.plain()
 	b := a.another()
 	a.hideLong()
-
-	// What a fetch that went on after its receive has taken.
-	a.cancelled(0)
-	a.send("fetched")
-	t.settle()
-	a.release()
-	given := now()
-	m := b.receive()
-	t.came(m, given, 0)
-	m.Ack()
+	a.givesBack(a.release, b)
 
 	// What was fetched together with what was handed out.
 	const n = 10
@@ -146,7 +150,7 @@ func keepsRelease(t *trial) {
 	}
 	t.settle()
 	a.receive().Ack()
-	given = now()
+	given := now()
 	for range n - 1 {
 		m := b.receive()
 		t.came(m, given, 0)

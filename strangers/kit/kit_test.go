@@ -49,6 +49,15 @@ func newBackend() *sqsbus.Backend {
 	return sqsbus.New(&sqsbus.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 }
 
+// setup has the kit open, with b, queues whose URLs are base and a name.
+func setup(b driver.Opener, base string) func(testing.TB) (*bus.Mux, func(name string) string) {
+	return func(testing.TB) (*bus.Mux, func(name string) string) {
+		mux := new(bus.Mux)
+		mux.Register("http", b)
+		return mux, func(name string) string { return base + name }
+	}
+}
+
 // slack is what a busy machine takes more than a quiet one, and much less than a
 // long poll, which is what a receive that is not woken takes.
 const slack = 5 * time.Second
@@ -57,11 +66,7 @@ func TestSqsd(t *testing.T) {
 	origin := origin(t, "SQSD_ENDPOINT")
 	bustest.Run(t, bustest.Backend{
 		Slack: slack,
-		Setup: func(t testing.TB) (*bus.Mux, func(name string) string) {
-			mux := new(bus.Mux)
-			newBackend().Register(mux)
-			return mux, func(name string) string { return origin + "/000000000000/" + name }
-		},
+		Setup: setup(newBackend(), origin+"/000000000000/"),
 	})
 }
 
@@ -91,11 +96,7 @@ func TestFauxqs(t *testing.T) {
 			"fifo-rules":         "SendMessage takes a deduplication id on a standard queue, and drops the group there, which AWS keeps for fair queues",
 			"purge-interval":     "PurgeQueue works again at once; AWS refuses it for 60 s",
 		},
-		Setup: func(t testing.TB) (*bus.Mux, func(name string) string) {
-			mux := new(bus.Mux)
-			newBackend().Register(mux)
-			return mux, func(name string) string { return origin + "/000000000000/" + name }
-		},
+		Setup: setup(newBackend(), origin+"/000000000000/"),
 	})
 }
 
@@ -126,11 +127,7 @@ func TestLocalAWSSQS(t *testing.T) {
 			"create":                "CreateQueue takes attributes that are not given for their defaults; AWS compares those given (see QueueNameExists)",
 			"redrive":               "ReceiveMessage does not tell DeadLetterQueueSourceArn, without which messages cannot go back one by one",
 		},
-		Setup: func(t testing.TB) (*bus.Mux, func(name string) string) {
-			mux := new(bus.Mux)
-			mux.Register("http", shortPolls{newBackend()})
-			return mux, func(name string) string { return origin + "/123456789012/" + name }
-		},
+		Setup: setup(shortPolls{newBackend()}, origin+"/123456789012/"),
 	})
 }
 
