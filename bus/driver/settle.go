@@ -1,0 +1,63 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrLeaseLost is in the chain of every error that says that a delivery does not
+// hold its message any more: its visibility timeout is over, or the message was
+// settled. Its code is FailedPrecondition.
+var ErrLeaseLost = errors.New("the lease of this delivery is lost")
+
+// The verbs that settle a delivery, and the one that keeps it. A delivery is named
+// by its [Details.ReceiptHandle]. Methods that take several return nil, or one
+// error for each, nil for those that succeeded; a delivery whose lease is lost has
+// an error that matches [ErrLeaseLost].
+type (
+	// A Renewer begins leases anew, each for the visibility timeout with which its
+	// message was received.
+	Renewer interface {
+		Renew(ctx context.Context, handles []string) []error
+	}
+
+	// A GiverBack makes messages visible to all receivers after a delay, 0 to 12
+	// hours. That settles the deliveries: an acknowledgement or a nack that follows
+	// changes nothing.
+	GiverBack interface {
+		GiveBack(ctx context.Context, handles []string, after time.Duration) []error
+	}
+
+	// A Burier moves a message to the queue's dead-letter queue, as it is and with
+	// attributes that say why, and deletes it here. That settles the delivery. It
+	// fails with FailedPrecondition on a queue without a dead-letter queue.
+	Burier interface {
+		Bury(ctx context.Context, handle, reason string) error
+	}
+
+	// A ReceiverOpener opens further receiving ends of a queue.
+	ReceiverOpener interface {
+		// OpenReceiver returns a Queue with a Subscription of its own and without a
+		// Topic. It shares all else with the Queue that it comes from, which
+		// outlives it: deliveries of both can be settled through either.
+		OpenReceiver(o ReceiverOptions) (Queue, error)
+	}
+)
+
+// ReceiverOptions are what receivers of one queue may differ in.
+type ReceiverOptions struct {
+	// Visibility is the visibility timeout of what is received, 0 to 12 hours; nil
+	// means that of the Queue that the receiver comes from.
+	Visibility *time.Duration
+}
+
+// Settling is how a receiver asks to be told what became of an acknowledgement.
+// A received message's As sets a **Settling to the one of its delivery.
+type Settling struct {
+	// Acked, if not nil when the message is acknowledged, is called once, from any
+	// goroutine: with nil when the message was deleted in time, with an error that
+	// matches ErrLeaseLost when that came too late, or with the error that kept it
+	// from being confirmed.
+	Acked func(error)
+}
