@@ -11,6 +11,7 @@ import (
 
 	"omnibus"
 	"omnibus/bus"
+	"omnibus/bus/driver"
 	"omnibus/bus/membus"
 	"omnibus/bus/plainbus"
 	"omnibus/bus/sqsbus"
@@ -82,7 +83,7 @@ func TestREADMEControlsAreWhatBackendsDeclare(t *testing.T) {
 	mux.Register(plainbus.Scheme, plainbus.New())
 	mux.Register("http", sqsbus.New(nil))
 	var want strings.Builder
-	want.WriteString("| control |")
+	want.WriteString("| control | to | in package `bus` |")
 	var queues []*bus.Queue
 	for _, column := range []struct{ name, url string }{
 		{"`mem://`", "mem://table"},
@@ -96,12 +97,12 @@ func TestREADMEControlsAreWhatBackendsDeclare(t *testing.T) {
 		queues = append(queues, q)
 		fmt.Fprintf(&want, " %s |", column.name)
 	}
-	want.WriteString("\n|---|" + strings.Repeat("---|", len(queues)) + "\n")
-	for _, c := range bus.Controls() {
-		fmt.Fprintf(&want, "| %s |", c)
+	want.WriteString("\n|---|---|---|" + strings.Repeat("---|", len(queues)) + "\n")
+	for _, c := range driver.ControlTable() {
+		fmt.Fprintf(&want, "| %s | %s | `%s` |", c.Control, c.Means, c.Use)
 		for _, q := range queues {
 			mark := "–"
-			if q.Supports(c) {
+			if q.Supports(c.Control) {
 				mark = "yes"
 			}
 			fmt.Fprintf(&want, " %s |", mark)

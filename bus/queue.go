@@ -46,25 +46,25 @@ type (
 	Peeked = driver.Peeked
 )
 
-// The controls, for [Queue.Supports].
+// The controls, for [Queue.Supports], with what a program uses each by.
 const (
-	ControlDelay             = driver.ControlDelay             // [Delay]
-	ControlTypes             = driver.ControlTypes             // [SetAttribute] and the types in [Details]
-	ControlDetails           = driver.ControlDetails           // [Details]
-	ControlGroups            = driver.ControlGroups            // [Group], [Deduplicate]; FIFO queues
-	ControlDeadLetter        = driver.ControlDeadLetter        // redrive policies
-	ControlVisibility        = driver.ControlVisibility        // [Queue.ChangeVisibility]
-	ControlReceiveVisibility = driver.ControlReceiveVisibility // [Queue.SetReceiveVisibility]
-	ControlRelease           = driver.ControlRelease           // [Queue.Release] without a remainder
-	ControlLateAcks          = driver.ControlLateAcks          // [Queue.LateAcks]
-	ControlAttributes        = driver.ControlAttributes        // [Queue.Attributes]
-	ControlSetAttributes     = driver.ControlSetAttributes     // [Queue.SetAttributes]
-	ControlPurge             = driver.ControlPurge             // [Queue.Purge]
-	ControlPeek              = driver.ControlPeek              // [Queue.Peek]
-	ControlRedrive           = driver.ControlRedrive           // [Queue.Redrive]
-	ControlCreate            = driver.ControlCreate            // [Create]
-	ControlDelete            = driver.ControlDelete            // [Queue.Delete]
-	ControlList              = driver.ControlList              // [List]
+	ControlDelay             = driver.ControlDelay             // hold a message back after it is sent: [Delay]
+	ControlTypes             = driver.ControlTypes             // send attributes with types, and receive them as they were sent: [SetAttribute]
+	ControlDetails           = driver.ControlDetails           // see what a delivery tells: id, receive count, times, group: [Details]
+	ControlGroups            = driver.ControlGroups            // keep messages of a group in order and deduplicate them, in FIFO queues: [Group]
+	ControlDeadLetter        = driver.ControlDeadLetter        // move a message that was received too often to another queue: [QueueSettings.DeadLetter]
+	ControlVisibility        = driver.ControlVisibility        // set when a received message becomes visible again: [Queue.ChangeVisibility]
+	ControlReceiveVisibility = driver.ControlReceiveVisibility // receive with a visibility timeout of one's own: [Queue.SetReceiveVisibility]
+	ControlRelease           = driver.ControlRelease           // give back all that was fetched and not handed out: [Queue.Release]
+	ControlLateAcks          = driver.ControlLateAcks          // count the acknowledgements that came too late: [Queue.LateAcks]
+	ControlAttributes        = driver.ControlAttributes        // read a queue's settings and counts: [Queue.Attributes]
+	ControlSetAttributes     = driver.ControlSetAttributes     // change a queue's settings: [Queue.SetAttributes]
+	ControlPurge             = driver.ControlPurge             // delete all messages: [Queue.Purge]
+	ControlPeek              = driver.ControlPeek              // look at messages without receiving them: [Queue.Peek]
+	ControlRedrive           = driver.ControlRedrive           // move dead letters back to their queues, or elsewhere: [Queue.Redrive]
+	ControlCreate            = driver.ControlCreate            // create a queue with settings: [Create]
+	ControlDelete            = driver.ControlDelete            // delete a queue: [Queue.Delete]
+	ControlList              = driver.ControlList              // list queues: [List]
 )
 
 // Controls returns all controls, in the order in which tables show them.

@@ -44,7 +44,7 @@ var deliveryFaults = []fault{
 			}
 		}},
 	{name: "gives each consumer a queue of its own",
-		breaks: "competing-consumers cancel-release create deleted details group-lock groups-parallel late-acks " +
+		breaks: "competing-consumers cancel-release create-again deleted-queue details group-lock groups-parallel late-acks " +
 			"lost-lease nack-others own-visibility queue-visibility release shutdown-flush shutdown-release " +
 			"stale-ack stale-nack",
 		opener: func(w *wrapper) driver.Opener {
@@ -161,7 +161,7 @@ var waitingFaults = []fault{
 		}},
 	{name: "sends later, and forgets it when shut down",
 		breaks: "shutdown-flush attribute-limits bad-message cancel-release dead-letters delay delay-range " +
-			"deleted details fifo-rules groups-parallel message-characters message-size purge queue-delay " +
+			"deleted-queue details fifo-rules groups-parallel message-characters message-size purge queue-delay " +
 			"release retention shutdown-release visibility wake-up wake-up-many",
 		send: func(e *end, m *engine.Message) bool {
 			in := 10*time.Millisecond + time.Duration(e.w.nth())*time.Microsecond // so that the order is kept

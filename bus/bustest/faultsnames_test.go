@@ -13,7 +13,7 @@ import (
 )
 
 var nameFaults = []fault{
-	{name: "supports less than it declares", breaks: "controls deleted peek",
+	{name: "supports less than it declares", breaks: "controls deleted-queue peek",
 		queue: func(_ *end, c *controls) driver.Queue {
 			return struct {
 				driver.Queue
@@ -52,7 +52,7 @@ var nameFaults = []fault{
 				},
 			}
 		}},
-	{name: "creates a queue that exists with other settings", breaks: "create",
+	{name: "creates a queue that exists with other settings", breaks: "create-again",
 		opener: func(w *wrapper) driver.Opener {
 			return opener{wrapper: w, create: func(ctx context.Context, u *url.URL, s spec.QueueSettings) (string, error) {
 				created, err := w.CreateQueue(ctx, u, s)
@@ -62,7 +62,7 @@ var nameFaults = []fault{
 				return created, err
 			}}
 		}},
-	{name: "creates a queue once", breaks: "create",
+	{name: "creates a queue once", breaks: "create-again",
 		opener: func(w *wrapper) driver.Opener {
 			return opener{wrapper: w, create: func(ctx context.Context, u *url.URL, s spec.QueueSettings) (string, error) {
 				if urls, _ := w.ListQueues(ctx, u, u.Host); slices.Contains(urls, u.String()) {
@@ -93,11 +93,11 @@ var nameFaults = []fault{
 				return append(urls, w.deleted...), err
 			}}
 		}},
-	{name: "deletes nothing", breaks: "deleted list",
+	{name: "deletes nothing", breaks: "deleted-queue list",
 		queue: replaces(func(e *end, c *controls) {
 			c.Deleter = deleter(func(context.Context) error { return nil })
 		})},
-	{name: "waits for messages of a deleted queue", breaks: "deleted",
+	{name: "waits for messages of a deleted queue", breaks: "deleted-queue",
 		receive: func(e *end, ctx context.Context, r engine.ReceiveRequest) ([]engine.Delivery, error) {
 			ds, err := e.q.Receive(ctx, r)
 			if errors.Is(err, spec.QueueDoesNotExist) {
@@ -107,11 +107,11 @@ var nameFaults = []fault{
 			return ds, err
 		}},
 	{name: "has no codes for the errors of controls",
-		breaks: "deleted change-visibility change-visibility-batch lost-lease peek purge-interval redrive-rules " +
+		breaks: "deleted-queue change-visibility change-visibility-batch lost-lease peek purge-interval redrive-rules " +
 			"settings-range",
 		queue: uncodes},
 	{name: "has no codes for the errors of its ends",
-		breaks: "deleted attribute-limits bad-message delay-range fifo-rules message-characters message-size", uncoded: true},
+		breaks: "deleted-queue attribute-limits bad-message delay-range fifo-rules message-characters message-size", uncoded: true},
 }
 
 // declares is a queue that declares controls that travel on messages.

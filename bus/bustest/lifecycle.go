@@ -32,7 +32,7 @@ func keepsUnknownParameter(t *trial) {
 	}
 }
 
-func keepsCreate(t *trial) {
+func keepsCreateAgain(t *trial) {
 	s := bus.QueueSettings{Visibility: new(17 * time.Second), Delay: new(0 * time.Second)}
 	q := t.queue("twice", s)
 	q.send("in the first")
@@ -95,14 +95,14 @@ func (q *queue) remove() {
 	}
 }
 
-func keepsDeleted(t *trial) {
+func keepsDeletedQueue(t *trial) {
 	q := t.plain()
 	sender, receiver := q.another(), q.another()
 	sender.gone.Store(true)
 	receiver.gone.Store(true)
 	q.send("deleted with the queue")
 	var m *message
-	if t.has(change) {
+	if t.has(visibility) {
 		m = q.receive()
 	}
 	q.remove()
@@ -119,18 +119,18 @@ func keepsDeleted(t *trial) {
 		use     func() error
 	}{
 		{attributes, "getting attributes of", func() error { _, err := q.Attributes(t.ctx); return err }},
-		{setting, "setting attributes of", func() error { return q.SetAttributes(t.ctx, bus.QueueSettings{Visibility: new(time.Minute)}) }},
+		{settings, "setting attributes of", func() error { return q.SetAttributes(t.ctx, bus.QueueSettings{Visibility: new(time.Minute)}) }},
 		{purge, "purging", func() error { return q.Purge(t.ctx) }},
 		{peek, "peeking into", func() error { _, err := q.Peek(t.ctx, 1); return err }},
 		{redrive, "redriving", func() error { _, err := q.Redrive(t.ctx, "", 0); return err }},
 		{remove, "deleting", func() error { return q.Delete(t.ctx) }},
-		{change, "changing visibility in", func() error { return q.ChangeVisibility(t.ctx, m.Message, time.Minute) }},
+		{visibility, "changing visibility in", func() error { return q.ChangeVisibility(t.ctx, m.Message, time.Minute) }},
 	} {
 		if t.has(c.control) {
 			t.denied(c.use(), gcerrors.NotFound, c.what+" a deleted queue", q.URL())
 		}
 	}
-	if t.has(change) {
+	if t.has(visibility) {
 		errs := q.ChangeVisibilityBatch(t.ctx, []bus.VisibilityChange{{Message: m.Message, Timeout: time.Minute}})
 		if len(errs) != 1 {
 			t.Errorf("a batch of one in a deleted queue gave %d errors", len(errs))

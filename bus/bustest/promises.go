@@ -9,12 +9,12 @@ const (
 	details    = bus.ControlDetails
 	groups     = bus.ControlGroups
 	deadLetter = bus.ControlDeadLetter
-	change     = bus.ControlVisibility
-	visibility = bus.ControlReceiveVisibility
+	visibility = bus.ControlVisibility
+	receivers  = bus.ControlReceiveVisibility
 	release    = bus.ControlRelease
 	lateAcks   = bus.ControlLateAcks
 	attributes = bus.ControlAttributes
-	setting    = bus.ControlSetAttributes
+	settings   = bus.ControlSetAttributes
 	purge      = bus.ControlPurge
 	peek       = bus.ControlPeek
 	redrive    = bus.ControlRedrive
@@ -58,7 +58,7 @@ var promises = []promise{
 		says: "Release gives what was fetched and not handed out to other consumers at once"},
 	{name: "shutdown", keep: keepsShutdown,
 		says: "Shutdown returns, leaves nothing running, and ends sending and receiving"},
-	{name: "shutdown-flush", keep: keepsShutdownFlush, needs: needs(visibility),
+	{name: "shutdown-flush", keep: keepsShutdownFlush, needs: needs(receivers),
 		says: "Shutdown sends what is waiting to be sent and acknowledged"},
 	{name: "shutdown-release", keep: keepsShutdownRelease, needs: needs(release),
 		says: "Shutdown gives what was fetched and not handed out to other consumers at once"},
@@ -70,27 +70,27 @@ var promises = []promise{
 	{name: "queue-delay", keep: keepsQueueDelay, needs: needs(delays, create),
 		says: "a queue's own delay applies to messages without one"},
 
-	{name: "visibility", keep: keepsVisibility, needs: needs(visibility),
+	{name: "visibility", keep: keepsVisibility, needs: needs(receivers),
 		says: "a received message stays hidden for the visibility timeout, and comes again when it is over"},
-	{name: "own-visibility", keep: keepsOwnVisibility, needs: needs(visibility),
+	{name: "own-visibility", keep: keepsOwnVisibility, needs: needs(receivers),
 		says: "two consumers of one queue have each its own visibility timeout"},
-	{name: "queue-visibility", keep: keepsQueueVisibility, needs: needs(visibility, create),
+	{name: "queue-visibility", keep: keepsQueueVisibility, needs: needs(receivers, create),
 		says: "a queue's own visibility timeout applies to consumers without one"},
-	{name: "change-visibility", keep: keepsChangeVisibility, needs: needs(visibility, change),
+	{name: "change-visibility", keep: keepsChangeVisibility, needs: needs(receivers, visibility),
 		says: "a message's visibility timeout can be extended, shortened and ended"},
-	{name: "change-visibility-batch", keep: keepsChangeVisibilityBatch, needs: needs(visibility, change),
+	{name: "change-visibility-batch", keep: keepsChangeVisibilityBatch, needs: needs(receivers, visibility),
 		says: "many visibility timeouts are changed at once, and a change that is refused fails alone"},
-	{name: "lost-lease", keep: keepsLostLease, needs: needs(visibility, change),
+	{name: "lost-lease", keep: keepsLostLease, needs: needs(receivers, visibility),
 		says: "a visibility timeout that is over cannot be changed"},
-	{name: "visible-at", keep: keepsVisibleAt, needs: needs(visibility, change, details),
+	{name: "visible-at", keep: keepsVisibleAt, needs: needs(receivers, visibility, details),
 		says: "Details tell when the visibility timeout ends, changes included, and zero when it has"},
-	{name: "stale-ack", keep: keepsStaleAck, needs: needs(visibility),
+	{name: "stale-ack", keep: keepsStaleAck, needs: needs(receivers),
 		says: "acknowledging an earlier delivery deletes nothing while a later one holds the message"},
-	{name: "stale-nack", keep: keepsStaleNack, needs: needs(visibility),
+	{name: "stale-nack", keep: keepsStaleNack, needs: needs(receivers),
 		says: "giving back an earlier delivery changes nothing while a later one holds the message"},
-	{name: "late-acks", keep: keepsLateAcks, needs: needs(visibility, lateAcks),
+	{name: "late-acks", keep: keepsLateAcks, needs: needs(receivers, lateAcks),
 		says: "LateAcks counts the acknowledgements that came too late, and no others"},
-	{name: "details", keep: keepsDetails, needs: needs(visibility, details),
+	{name: "details", keep: keepsDetails, needs: needs(receivers, details),
 		says: "Details tell a message's id, how often it was received, and when it was sent and first received"},
 
 	{name: "typed-attributes", keep: keepsTypedAttributes, needs: needs(types),
@@ -104,26 +104,26 @@ var promises = []promise{
 	{name: "bad-message", keep: keepsBadMessage, needs: needs(types),
 		says: "a message that is refused fails alone among those sent at the same time"},
 
-	{name: "counts", keep: keepsCounts, needs: needs(delays, visibility, attributes),
+	{name: "counts", keep: keepsCounts, needs: needs(delays, receivers, attributes),
 		says: "the counts of visible, delayed and in-flight messages are right, also when nobody polls"},
-	{name: "settings", keep: keepsSettings, needs: needs(create, attributes, setting),
+	{name: "settings", keep: keepsSettings, needs: needs(create, attributes, settings),
 		says: "a queue has the settings it was created with, and those changed since"},
 	{name: "settings-range", keep: keepsSettingsRange, needs: needs(create),
 		says: "settings that SQS does not allow are refused"},
 	{name: "retention", keep: keepsRetention, needs: needs(create), virtual: true,
 		says: "a message outlives the retention period in no state"},
-	{name: "purge", keep: keepsPurge, needs: needs(delays, visibility, purge),
+	{name: "purge", keep: keepsPurge, needs: needs(delays, receivers, purge),
 		says: "a purge removes visible, delayed and in-flight messages, and none that is sent later"},
 	{name: "purge-interval", keep: keepsPurgeInterval, needs: needs(purge),
 		says: "a second purge within a minute is refused"},
-	{name: "peek", keep: keepsPeek, needs: needs(delays, visibility, peek),
+	{name: "peek", keep: keepsPeek, needs: needs(delays, receivers, peek),
 		says: "a peek shows the visible messages, next to be received first, and changes nothing"},
 
 	{name: "group-order", keep: keepsGroupOrder, needs: needs(groups, create),
 		says: "messages of one group come in the order in which they were sent, also after a nack"},
-	{name: "group-lock", keep: keepsGroupLock, needs: needs(groups, create, visibility),
+	{name: "group-lock", keep: keepsGroupLock, needs: needs(groups, create, receivers),
 		says: "while a message of a group is in flight, nobody gets a later one of the group"},
-	{name: "groups-parallel", keep: keepsGroupsParallel, needs: needs(groups, create, visibility),
+	{name: "groups-parallel", keep: keepsGroupsParallel, needs: needs(groups, create, receivers),
 		says: "while a message of a group is in flight, other groups' messages come"},
 	{name: "deduplication", keep: keepsDeduplication, needs: needs(groups, create),
 		says: "within 5 minutes, a second message with the same deduplication id is accepted and not delivered"},
@@ -139,10 +139,10 @@ var promises = []promise{
 	{name: "redrive-rules", keep: keepsRedriveRules, needs: needs(redrive, deadLetter, create),
 		says: "redriving a queue that is no dead-letter queue is refused"},
 
-	{name: "create", keep: keepsCreate, needs: needs(create),
+	{name: "create-again", keep: keepsCreateAgain, needs: needs(create),
 		says: "creating a queue again with the same settings gives the same queue, with others AlreadyExists"},
 	{name: "list", keep: keepsList, needs: needs(create, list, remove),
 		says: "the list has the queues that start with the prefix, and no deleted ones"},
-	{name: "deleted", keep: keepsDeleted, needs: needs(create, remove),
+	{name: "deleted-queue", keep: keepsDeletedQueue, needs: needs(create, remove),
 		says: "everything done with a deleted queue fails with NotFound, in errors that name operation and queue"},
 }

@@ -114,7 +114,7 @@ func keepsSettingsRange(t *trial) {
 		t.denied(err, gcerrors.InvalidArgument, "creating a queue named "+name, t.url(name))
 	}
 	q := t.queue("good", bus.QueueSettings{Visibility: new(12 * time.Hour), Delay: new(15 * time.Minute), Wait: new(20 * time.Second)})
-	if t.has(setting) {
+	if t.has(settings) {
 		for what, s := range bad {
 			if s.DeadLetter != nil && s.DeadLetter.Queue == t.full("bad") {
 				continue // itself no more
@@ -122,7 +122,7 @@ func keepsSettingsRange(t *trial) {
 			t.denied(q.SetAttributes(t.ctx, s), gcerrors.InvalidArgument, "setting "+what, q.URL())
 		}
 	}
-	if t.has(visibility) {
+	if t.has(receivers) {
 		for _, d := range []time.Duration{-1 * time.Second, 12*time.Hour + time.Second} {
 			t.denied(q.SetReceiveVisibility(d), gcerrors.InvalidArgument, fmt.Sprintf("receiving with a visibility timeout of %v", d), q.URL())
 		}

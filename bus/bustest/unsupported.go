@@ -44,14 +44,14 @@ func keepsUnsupported(t *trial) {
 		{create, func() error { _, err := t.mux.Create(ctx, q.URL(), bus.QueueSettings{}); return err }},
 		{list, func() error { _, err := t.mux.List(ctx, q.URL(), ""); return err }},
 		{attributes, func() error { _, err := q.Attributes(ctx); return err }},
-		{setting, func() error { return q.SetAttributes(ctx, bus.QueueSettings{}) }},
-		{visibility, func() error { return q.SetReceiveVisibility(time.Minute) }},
+		{settings, func() error { return q.SetAttributes(ctx, bus.QueueSettings{}) }},
+		{receivers, func() error { return q.SetReceiveVisibility(time.Minute) }},
 		{purge, func() error { return q.Purge(ctx) }},
 		{peek, func() error { _, err := q.Peek(ctx, 1); return err }},
 		{redrive, func() error { _, err := q.Redrive(ctx, "", 0); return err }},
 		{lateAcks, func() error { _, err := q.LateAcks(); return err }},
 		{remove, func() error { return q.Delete(ctx) }},
-		{change, func() error {
+		{visibility, func() error {
 			m := received()
 			defer m.Ack()
 			return q.ChangeVisibility(ctx, m.Message, time.Minute)

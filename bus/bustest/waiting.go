@@ -119,7 +119,7 @@ func keepsCancelRelease(t *trial) {
 // hideLong makes sure, where it can be, that what is fetched does not come again
 // by itself while the promise runs. Elsewhere the usual timeout has to do.
 func (q *queue) hideLong() {
-	if q.t.has(visibility) {
+	if q.t.has(receivers) {
 		q.hide(1 * time.Hour)
 	}
 }

@@ -3,12 +3,12 @@
 // backend can keep. Programs use package bus; this package is for those who
 // write backends.
 //
-// A control is either a method or it travels on messages. For a method, package
-// bus asks the Queue whether it implements the interface; what it does not
-// implement is answered with an error that matches errors.ErrUnsupported.
-// Controls that travel on messages (a delay, a group, typed attributes, what a
-// received message tells) cannot be seen in a method set, so a backend declares
-// them with [MessageController].
+// Package bus finds most controls by asking the Opener or the Queue whether it
+// implements an interface; where it does not, package bus answers for it with an
+// error that matches errors.ErrUnsupported. Controls that travel on messages (a
+// delay, a group, typed attributes, what a received message tells) show in no
+// method set, so a backend declares them with [MessageController].
+// [ControlTable] has all controls.
 //
 // The kit in package bustest holds a backend to what it declares.
 package driver
@@ -143,83 +143,4 @@ type Peeked struct {
 	Body     []byte
 	Metadata map[string]string
 	Details  Details
-}
-
-// A Control is something SQS can do and the portable types cannot say.
-type Control string
-
-// The controls. Those that are methods are discovered, the others declared.
-const (
-	ControlCreate            Control = "create"             // Creator
-	ControlList              Control = "list"               // Lister
-	ControlAttributes        Control = "attributes"         // AttributesGetter
-	ControlSetAttributes     Control = "set-attributes"     // AttributesSetter
-	ControlVisibility        Control = "visibility"         // VisibilityChanger
-	ControlReceiveVisibility Control = "receive-visibility" // ReceiveVisibilitySetter
-	ControlPurge             Control = "purge"              // Purger
-	ControlDelete            Control = "delete"             // Deleter
-	ControlRedrive           Control = "redrive"            // Redriver
-	ControlPeek              Control = "peek"               // Peeker
-	ControlLateAcks          Control = "late-acks"          // AckCounter
-	ControlRelease           Control = "release"            // Pauser
-
-	ControlDelay      Control = "delay"            // declared: SendOptions.Delay
-	ControlGroups     Control = "groups"           // declared: SendOptions.Group and Deduplication
-	ControlTypes      Control = "typed-attributes" // declared: SendOptions.Attributes and Details.Attributes
-	ControlDetails    Control = "details"          // declared: the other fields of Details
-	ControlDeadLetter Control = "dead-letters"     // declared: QueueSettings.DeadLetter
-)
-
-// Controls are all controls, in the order in which tables show them.
-func Controls() []Control {
-	return []Control{
-		ControlDelay, ControlTypes, ControlDetails, ControlGroups, ControlDeadLetter,
-		ControlVisibility, ControlReceiveVisibility, ControlRelease, ControlLateAcks,
-		ControlAttributes, ControlSetAttributes, ControlPurge, ControlPeek, ControlRedrive,
-		ControlCreate, ControlDelete, ControlList,
-	}
-}
-
-// A MessageController is a [Queue] that declares controls that are not methods.
-type MessageController interface {
-	MessageControls() []Control
-}
-
-// Supports reports whether a queue, or the opener it came from, has a control.
-// Both may be nil.
-func Supports(o Opener, q Queue, c Control) bool {
-	var ok bool
-	switch c {
-	case ControlCreate:
-		_, ok = o.(Creator)
-	case ControlList:
-		_, ok = o.(Lister)
-	case ControlAttributes:
-		_, ok = q.(AttributesGetter)
-	case ControlSetAttributes:
-		_, ok = q.(AttributesSetter)
-	case ControlVisibility:
-		_, ok = q.(VisibilityChanger)
-	case ControlReceiveVisibility:
-		_, ok = q.(ReceiveVisibilitySetter)
-	case ControlPurge:
-		_, ok = q.(Purger)
-	case ControlDelete:
-		_, ok = q.(Deleter)
-	case ControlRedrive:
-		_, ok = q.(Redriver)
-	case ControlPeek:
-		_, ok = q.(Peeker)
-	case ControlLateAcks:
-		_, ok = q.(AckCounter)
-	case ControlRelease:
-		_, ok = q.(Pauser)
-	default:
-		if m, declares := q.(MessageController); declares {
-			for _, has := range m.MessageControls() {
-				ok = ok || has == c
-			}
-		}
-	}
-	return ok
 }
