@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,12 +22,18 @@ func TestCommandLine(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"-h", 0, "loopback address"},
+		{"-h", 0, "-allow-remote"},
 		{"-addr 0.0.0.0:9324", exitUsage, "-addr 0.0.0.0:9324 is not a loopback address"},
 		{"-addr :9324", exitUsage, "-addr :9324 is not a loopback address"},
 		{"-addr 192.168.1.1:9324", exitUsage, "is not a loopback address"},
 		{"-addr example.com:9324", exitUsage, "is not a loopback address"},
 		{"-addr 127.0.0.1", exitUsage, "missing port"},
+		{"-addr example.com:99999 -allow-remote", exitFailed, "invalid port"},
+		{"-host http://a", exitUsage, "-host http://a is not the name of a host"},
+		{"-host a:9324", exitUsage, "is not the name of a host"},
+		{"-host a,,b", exitUsage, "is not the name of a host"},
+		{"-cors localhost:3000", exitUsage, "-cors localhost:3000 is not an origin"},
+		{"-cors http://localhost:3000/", exitUsage, "is not an origin"},
 		{"-account 12", exitUsage, `account "12" is not 12 digits`},
 		{"-region US", exitUsage, `region "US"`},
 		{"-nonsense", exitUsage, "flag provided but not defined"},
@@ -37,6 +44,35 @@ func TestCommandLine(t *testing.T) {
 		if status := run(t.Context(), strings.Fields(test.args), &out, &out); status != test.status || !strings.Contains(out.String(), test.want) {
 			t.Errorf("sqsd %s: status %d, %s; want %d, %s", test.args, status, out.String(), test.status, test.want)
 		}
+	}
+}
+
+func TestTheEnvironmentSetsWhatTheCommandLineLeavesOut(t *testing.T) {
+	t.Setenv("SQSD_ACCOUNT", "123456789012")
+	t.Setenv("SQSD_ALLOW_REMOTE", "true")
+	t.Setenv("SQSD_ADDR", "0.0.0.0:1")
+	t.Setenv("SQSD_HOST", "a,b")
+	t.Setenv("SQSD_QUEUES", "")
+	c, err := parse([]string{"-addr", "0.0.0.0:0"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.account != "123456789012" || !c.allowRemote || c.addr != "0.0.0.0:0" || !slices.Equal(c.hosts, []string{"a", "b"}) {
+		t.Errorf("%+v", c)
+	}
+	t.Setenv("SQSD_LENIENT", "maybe")
+	if _, err := parse(nil, io.Discard); err == nil || !strings.Contains(err.Error(), "SQSD_LENIENT=maybe") {
+		t.Error(err)
+	}
+}
+
+func TestAllowRemoteWarns(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop() // it listens, warns, serves and ends
+	var out, errs bytes.Buffer
+	if status := run(ctx, []string{"-addr", "0.0.0.0:0", "-allow-remote"}, &out, &errs); status != 0 ||
+		!strings.Contains(errs.String(), "warning: all who reach 0.0.0.0:") || !strings.Contains(out.String(), "BUS_URL=http://127.0.0.1:") {
+		t.Errorf("status %d, %s%s", status, &out, &errs)
 	}
 }
 

@@ -70,7 +70,7 @@ func serveInBubble(t *testing.T) *bubble {
 	if _, err := b.server.Engine().Create("q", spec.QueueSettings{}); err != nil {
 		t.Fatal(err)
 	}
-	go func() { b.ended <- serve(ctx, b.pipes, b.server) }()
+	go func() { b.ended <- serve(ctx, b.pipes, b.server, b.server.Drain) }()
 	return b
 }
 

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"omnibus/bus/sqsserver"
+)
+
+// config is the command line, and the environment for what it leaves out.
+type config struct {
+	addr        string
+	allowRemote bool
+	hosts       []string
+	cors        origins
+	region      string
+	account     string
+	queues      string
+	lenient     bool
+}
+
+const usage = `usage: sqsd [flags]
+
+An SQS endpoint in memory, for the programs of this machine. It uses one processor
+at a time, or as many as GOMAXPROCS in the environment says. Each flag can be given
+in the environment too: -allow-remote as SQSD_ALLOW_REMOTE, and so on.
+
+`
+
+const example = `
+Example:
+  sqsd -lenient -queues queues.json
+
+where queues.json may be
+  {"donors-dead": {},
+   "donors": {"DelaySeconds": "5",
+              "RedrivePolicy": {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:donors-dead", "maxReceiveCount": 3}}}
+`
+
+func parse(args []string, stdout io.Writer) (*config, error) {
+	c := &config{}
+	f := flag.NewFlagSet("sqsd", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.StringVar(&c.addr, "addr", "127.0.0.1:9324", "`address` to listen on; port 0 takes a free one")
+	f.BoolVar(&c.allowRemote, "allow-remote", false, "let -addr be one that other machines reach; all who do may use the endpoint")
+	f.Func("host", "host `names` that requests may be for, besides addresses and localhost, with commas between them; .name allows all below it", func(s string) error {
+		return eachOf(s, func(name string) error {
+			c.hosts = append(c.hosts, strings.ToLower(name))
+			return checkHost(name)
+		})
+	})
+	f.Func("cors", "`origins` whose pages may use the endpoint from a browser, with commas between them; * is all", func(s string) error {
+		return eachOf(s, func(origin string) error {
+			c.cors = append(c.cors, origin)
+			return checkOrigin(origin)
+		})
+	})
+	f.StringVar(&c.region, "region", "us-east-1", "`region` in the queues' ARNs")
+	f.StringVar(&c.account, "account", "000000000000", "account `id` in queue URLs and ARNs, 12 digits")
+	f.StringVar(&c.queues, "queues", "", "`file` of queues to create at start, in JSON: names, and attributes as CreateQueue takes them")
+	f.BoolVar(&c.lenient, "lenient", false, "let queues be purged, and names of deleted ones used again, within a minute")
+	switch err := f.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
+		f.SetOutput(stdout)
+		f.PrintDefaults()
+		fmt.Fprint(stdout, example)
+		return nil, err
+	case err != nil:
+		return nil, err
+	case f.NArg() > 0:
+		return nil, fmt.Errorf("unexpected argument %q; all settings are flags", f.Arg(0))
+	}
+	if err := setFromEnvironment(f); err != nil {
+		return nil, err
+	}
+	return c, c.check()
+}
+
+// setFromEnvironment sets the flags that the command line does not have.
+func setFromEnvironment(f *flag.FlagSet) error {
+	given := map[string]bool{}
+	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
+	var errs []error
+	f.VisitAll(func(g *flag.Flag) {
+		name := "SQSD_" + strings.ToUpper(strings.ReplaceAll(g.Name, "-", "_"))
+		value := os.Getenv(name)
+		if value == "" || given[g.Name] {
+			return
+		}
+		if err := f.Set(g.Name, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s=%s: %w", name, value, err))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// eachOf calls do for each part of a list with commas.
+func eachOf(list string, do func(string) error) error {
+	for part := range strings.SplitSeq(list, ",") {
+		if err := do(strings.TrimSpace(part)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *config) check() error {
+	host, _, err := net.SplitHostPort(c.addr)
+	if err != nil {
+		return fmt.Errorf("-addr %s: %w", c.addr, err)
+	}
+	if ip := net.ParseIP(host); !c.allowRemote && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("-addr %s is not a loopback address; allowed are 127.0.0.1, ::1 and localhost, and any other with -allow-remote, since all who reach the endpoint may use it", c.addr)
+	}
+	return sqsserver.CheckOptions(c.options(nil))
+}
