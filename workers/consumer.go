@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -15,8 +16,8 @@ import (
 )
 
 // A Handler handles one delivery of a message. If it returns nil the message is
-// acknowledged; if it returns an error, or panics, it is given back and
-// delivered again. It must not call Ack or Nack itself.
+// acknowledged; if it returns an error, panics, or calls runtime.Goexit, it is given
+// back and delivered again. It must not call Ack or Nack itself.
 //
 // Its context is not that of Run: it ends when the consumer has been stopping for
 // the DrainTimeout, and a handler must return soon after that.
@@ -52,7 +53,8 @@ type Consumer struct {
 	DrainTimeout time.Duration
 
 	// OnDone, if not nil, is called after every delivery handled. Calls may
-	// overlap if Concurrency is over 1.
+	// overlap if Concurrency is over 1. If it is nil, deliveries that failed are
+	// logged with package slog.
 	OnDone func(Done)
 
 	stats consumerStats
@@ -89,8 +91,6 @@ func (c *Consumer) Stats() ConsumerStats {
 		Lost:        int(s.lost.Load()),
 	}
 }
-
-const defaultDrainTimeout = 30 * time.Second
 
 func (c *Consumer) validate() error {
 	if c.Queue == nil || c.Queue.Subscription == nil {
@@ -185,8 +185,14 @@ func (c *Consumer) handle(ctx context.Context, m *pubsub.Message) {
 		}
 	}
 	start := time.Now()
-	err := guard("the handler panicked", func() error { return c.Handler(ctx, m) })
-	took := time.Since(start)
+	err := errors.New("workers: the handler called runtime.Goexit")
+	defer func() { c.settle(m, err, time.Since(start)) }() // also after runtime.Goexit, which runs nothing else
+	err = guard("the handler panicked", func() error { return c.Handler(ctx, m) })
+}
+
+// settle acknowledges a message, or gives it back if err is not nil, and counts
+// and tells what came of it.
+func (c *Consumer) settle(m *pubsub.Message, err error, took time.Duration) {
 	if err == nil {
 		err = guard("the handler must not call Ack or Nack", func() error { m.Ack(); return nil })
 	} else {
@@ -197,8 +203,12 @@ func (c *Consumer) handle(ctx context.Context, m *pubsub.Message) {
 	} else {
 		c.stats.failed.Add(1)
 	}
-	if c.OnDone != nil {
+	switch {
+	case c.OnDone != nil:
 		c.OnDone(Done{Message: m, Err: err, Took: took})
+	case err != nil:
+		d := bus.Details(m)
+		slog.Error("workers: a message was not handled", "id", d.ID, "receive_count", d.ReceiveCount, "error", err)
 	}
 }
 

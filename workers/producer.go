@@ -20,8 +20,10 @@ import (
 type Producer struct {
 	Queue *bus.Queue // required, with a Topic
 
-	// Source yields the bodies. It is required; its error ends Run. [Documents]
-	// and [Repeat] make sources.
+	// Source yields the bodies. It is required; its error ends Run. [Documents],
+	// [Lines] and [Repeat] make sources. It runs in a goroutine of its own, which
+	// goes on after Run only if the source is waiting when Run stops, for a line
+	// of a terminal say: it then ends with that wait, and what it yields is lost.
 	Source iter.Seq2[[]byte, error]
 
 	// Every is the time from the beginning of one Send to that of the next;
@@ -51,11 +53,15 @@ type Producer struct {
 	// overlap.
 	OnSent func(Sent)
 
-	// SendTimeout bounds one Send, also of those in progress when Run's context
-	// ends; 0 means 30 s.
+	// SendTimeout bounds one Send; 0 means 30 s.
 	SendTimeout time.Duration
 
-	sent   atomic.Int64
+	// DrainTimeout is how long Sends in progress may go on when Run is stopping;
+	// 0 means 30 s.
+	DrainTimeout time.Duration
+
+	sent, unconfirmed atomic.Int64
+
 	onSent sync.Mutex // one call of OnSent at a time
 }
 
@@ -71,6 +77,11 @@ const defaultSendTimeout = 30 * time.Second
 // Sent returns how many messages have been sent. It may be called at any time.
 func (p *Producer) Sent() int { return int(p.sent.Load()) }
 
+// Unconfirmed returns how many Sends were given up before they were answered, at
+// the end of SendTimeout or DrainTimeout: their messages may have been sent, or
+// may be yet. It may be called at any time.
+func (p *Producer) Unconfirmed() int { return int(p.unconfirmed.Load()) }
+
 func (p *Producer) validate() error {
 	if p.Queue == nil || p.Queue.Topic == nil {
 		return errors.New("workers: Producer.Queue has no topic to send to")
@@ -83,24 +94,32 @@ func (p *Producer) validate() error {
 		notNegative("Producer", "Count", p.Count),
 		notNegative("Producer", "Concurrency", p.Concurrency),
 		notNegative("Producer", "SendTimeout", p.SendTimeout),
+		notNegative("Producer", "DrainTimeout", p.DrainTimeout),
 	)
 }
 
 // Run sends until the source ends, Count is reached, ctx ends (all three return
-// nil) or something fails. After the first failure nothing new is sent.
+// nil) or something fails. After the first failure nothing new is sent. A stop is
+// no success while Sends are unconfirmed: Run then returns the error of one.
 func (p *Producer) Run(ctx context.Context) error {
 	if err := p.validate(); err != nil {
 		return err
 	}
 	sends, ctx := errgroup.WithContext(ctx)
 	sends.SetLimit(max(1, p.Concurrency))
+	sending, endSending := outlast(ctx, p.DrainTimeout)
+	defer endSending()
+	source := newFeed(p.Source)
+	defer source.stop()
 	var failed error
 	next := time.Now()
-	number := 0
-	for body, err := range p.Source {
-		number++
-		if err != nil {
-			failed = fmt.Errorf("workers: read message %d: %w", number, err)
+	for number := 1; p.Count == 0 || number <= p.Count; number++ {
+		e, ok := source.next(ctx)
+		if !ok {
+			break
+		}
+		if e.err != nil {
+			failed = fmt.Errorf("workers: read message %d: %w", number, e.err)
 			break
 		}
 		if sleep(ctx, time.Until(next)); ctx.Err() != nil {
@@ -109,16 +128,12 @@ func (p *Producer) Run(ctx context.Context) error {
 		if next = next.Add(p.Every); next.Before(time.Now()) {
 			next = time.Now()
 		}
-		n := number
 		sends.Go(func() error {
-			if err := p.send(ctx, n, body); err != nil {
-				return fmt.Errorf("workers: send message %d: %w", n, err)
+			if err := p.send(sending, number, e.body); err != nil {
+				return fmt.Errorf("workers: send message %d: %w", number, err)
 			}
 			return nil
 		})
-		if number == p.Count {
-			break
-		}
 	}
 	if err := sends.Wait(); err != nil {
 		return err
@@ -126,14 +141,13 @@ func (p *Producer) Run(ctx context.Context) error {
 	return failed
 }
 
-// send sends one message. It goes on when ctx is cancelled, so that what was
-// sent and what was counted agree.
+// send sends one message.
 func (p *Producer) send(ctx context.Context, number int, body []byte) error {
 	timeout := p.SendTimeout
 	if timeout == 0 {
 		timeout = defaultSendTimeout
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	m := &pubsub.Message{Body: body, Metadata: maps.Clone(p.Metadata)}
 	if p.Delay != nil {
@@ -145,6 +159,10 @@ func (p *Producer) send(ctx context.Context, number int, body []byte) error {
 	var sent bus.SentMessage
 	bus.StoreSent(m, &sent)
 	if err := p.Queue.Topic.Send(ctx, m); err != nil {
+		if ctx.Err() != nil {
+			p.unconfirmed.Add(1)
+			return fmt.Errorf("no answer yet, so it may have been sent: %w", err)
+		}
 		return err
 	}
 	p.sent.Add(1)

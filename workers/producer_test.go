@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"gocloud.dev/gcerrors"
 	"gocloud.dev/pubsub"
+	"gocloud.dev/pubsub/driver"
 
 	"omnibus/bus"
 	"omnibus/workers"
@@ -105,6 +107,91 @@ func TestProducerStopsCleanly(t *testing.T) {
 	})
 }
 
+// A pipe on which nobody writes, as a program's standard input may be.
+func TestStoppedProducerDoesNotWaitForItsSource(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		ctx, cancel := context.WithCancel(t.Context())
+		r, w := io.Pipe()
+		defer w.Close()
+		p := &workers.Producer{Queue: open(), Source: workers.Documents("pipe", r)}
+		result := make(chan error, 1)
+		go func() { result <- p.Run(ctx) }()
+		w.Write([]byte("1\n"))
+		time.Sleep(time.Hour)
+		cancel()
+		synctest.Wait()
+		select {
+		case err := <-result:
+			if err != nil || p.Sent() != 1 {
+				t.Errorf("Run returned %v after %d messages, want nil after 1", err, p.Sent())
+			}
+		default:
+			t.Error("Run waits for the next line after its context has ended")
+		}
+	})
+}
+
+// A source that opens a file closes it before Run returns, and is not asked for
+// more than is sent.
+func TestProducerEndsItsSource(t *testing.T) {
+	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
+		asked, ended := 0, false
+		source := func(yield func([]byte, error) bool) {
+			defer func() { ended = true }()
+			for {
+				if asked++; !yield([]byte("a"), nil) {
+					return
+				}
+			}
+		}
+		p := &workers.Producer{Queue: open(""), Source: source, Count: 3}
+		if err := p.Run(t.Context()); err != nil || asked != 3 || !ended {
+			t.Errorf("Run returned %v, the source was asked %d times and has ended: %t; want nil, 3 and true", err, asked, ended)
+		}
+	})
+}
+
+// What was sent and what was counted agree: a Send in progress may go on, but not
+// for ever.
+func TestStoppedProducerGivesUpSendsThatAreNotAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		topic := pubsub.NewTopic(silent{make(chan struct{})}, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		p := &workers.Producer{Queue: bus.Wrap(topic, nil), Source: bodies("a", "b"), Concurrency: 2, DrainTimeout: 5 * time.Second}
+		result := make(chan error, 1)
+		go func() { result <- p.Run(ctx) }()
+		time.Sleep(time.Second)
+		cancel()
+		stopped := time.Now()
+		err := <-result
+		if took := time.Since(stopped); took != 5*time.Second {
+			t.Errorf("Run returned %v after the stop, want 5 s", took)
+		}
+		if err == nil || !strings.Contains(err.Error(), "may have been sent") || p.Sent() != 0 || p.Unconfirmed() != 2 {
+			t.Errorf("Run returned %v; %d sent, %d unconfirmed; want an error, 0 and 2", err, p.Sent(), p.Unconfirmed())
+		}
+		expired, end := context.WithCancel(t.Context())
+		end()
+		topic.Shutdown(expired)
+	})
+}
+
+// silent is a topic that answers no Send before it is closed.
+type silent struct{ closed chan struct{} }
+
+func (s silent) SendBatch(ctx context.Context, _ []*driver.Message) error {
+	select {
+	case <-s.closed:
+	case <-ctx.Done():
+	}
+	return errors.New("no answer")
+}
+func (s silent) Close() error                     { close(s.closed); return nil }
+func (silent) IsRetryable(error) bool             { return false }
+func (silent) As(any) bool                        { return false }
+func (silent) ErrorAs(error, any) bool            { return false }
+func (silent) ErrorCode(error) gcerrors.ErrorCode { return gcerrors.Unknown }
+
 func TestProducerEndsAfterCount(t *testing.T) {
 	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
 		p := &workers.Producer{Queue: open(), Source: workers.Repeat([]byte("a")), Count: 7, Concurrency: 3}
@@ -162,12 +249,13 @@ func TestProducerRefusesBadSettings(t *testing.T) {
 	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
 		q := open("")
 		for want, p := range map[string]*workers.Producer{
-			"Queue has no topic": {Source: bodies()},
-			"Source is missing":  {Queue: q},
-			"Every is -1s":       {Queue: q, Source: bodies(), Every: -time.Second},
-			"Count is -1":        {Queue: q, Source: bodies(), Count: -1},
-			"Concurrency is -1":  {Queue: q, Source: bodies(), Concurrency: -1},
-			"SendTimeout is -1s": {Queue: q, Source: bodies(), SendTimeout: -time.Second},
+			"Queue has no topic":  {Source: bodies()},
+			"Source is missing":   {Queue: q},
+			"Every is -1s":        {Queue: q, Source: bodies(), Every: -time.Second},
+			"Count is -1":         {Queue: q, Source: bodies(), Count: -1},
+			"Concurrency is -1":   {Queue: q, Source: bodies(), Concurrency: -1},
+			"SendTimeout is -1s":  {Queue: q, Source: bodies(), SendTimeout: -time.Second},
+			"DrainTimeout is -1s": {Queue: q, Source: bodies(), DrainTimeout: -time.Second},
 		} {
 			if err := p.Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("Run returned %v, want an error with %q", err, want)

@@ -12,7 +12,8 @@
 // Cancelling Run's context is the ordinary way to stop and not an error: Run
 // takes nothing new, finishes what is in hand under a deadline of its own, gives
 // back what it fetched and did not handle, and returns nil. It owns every
-// goroutine it starts, and they have ended when it returns.
+// goroutine it starts, and they have ended when it returns. The one exception is a
+// source that waits, see [Producer.Source].
 package workers
 
 import (
@@ -20,6 +21,19 @@ import (
 	"fmt"
 	"time"
 )
+
+const defaultDrainTimeout = 30 * time.Second
+
+// outlast returns a context for what is in hand when ctx ends: it ends timeout
+// after ctx does, or defaultDrainTimeout after it if timeout is 0.
+func outlast(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout == 0 {
+		timeout = defaultDrainTimeout
+	}
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(timeout, cancel) })
+	return longer, func() { stop(); cancel() }
+}
 
 // sleep waits for d, or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) {
