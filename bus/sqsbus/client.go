@@ -47,7 +47,7 @@ func (b *Backend) configure(ctx context.Context, a *address) (aws.Config, func()
 		return cfg, nil, invalid("no region is known; give the parameter region, or set AWS_REGION")
 	}
 	if a.endpoint != "" {
-		cfg.BaseEndpoint = aws.String(a.endpoint)
+		b.pin(&cfg, a.endpoint)
 	}
 	cfg.Logger = logging.LoggerFunc(func(level logging.Classification, format string, args ...any) {
 		if level == logging.Warn {
@@ -63,6 +63,33 @@ func (b *Backend) configure(ctx context.Context, a *address) (aws.Config, func()
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns // all are to one
 	cfg.HTTPClient = bodyInMemory{&http.Client{Transport: transport, CheckRedirect: noRedirect}}
 	return cfg, transport.CloseIdleConnections, nil
+}
+
+// pin makes requests go to an endpoint, whatever the environment and the SDK's files
+// say of other endpoints: SQS and SNS look into the configuration's sources for that,
+// and for nothing else.
+func (b *Backend) pin(cfg *aws.Config, endpoint string) {
+	e, err := url.Parse(endpoint)
+	if err == nil && regionOf(e.Hostname()) != "" && !isFIPS(e.Hostname()) && wantsFIPS(cfg.ConfigSources) {
+		b.options.Logger.Warn("sqsbus: FIPS endpoints are configured, but the URL names another one", "endpoint", endpoint)
+	}
+	cfg.BaseEndpoint, cfg.ConfigSources = &endpoint, nil
+}
+
+// wantsFIPS reports whether the sources of a configuration ask for FIPS endpoints.
+func wantsFIPS(sources []any) bool {
+	for _, s := range sources {
+		asked, ok := s.(interface {
+			GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error)
+		})
+		if !ok {
+			continue
+		}
+		if state, found, err := asked.GetUseFIPSEndpoint(context.Background()); err == nil && found {
+			return state == aws.FIPSEndpointStateEnabled
+		}
+	}
+	return false
 }
 
 // bodyInMemory is an HTTP client with the promise that an answer is not lost for

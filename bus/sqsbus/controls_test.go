@@ -24,6 +24,7 @@ func TestWhatCreatePrintsIsWhatOpens(t *testing.T) {
 			"http://127.0.0.1:9324/other/b?visibility=5s&region=eu-west-1":                             "http://127.0.0.1:9324/000000000000/b?region=eu-west-1",
 			"awssqs://127.0.0.1:9324/000000000000/c":                                                   "http://127.0.0.1:9324/000000000000/c",
 			"awssqs://sqs.eu-west-1.amazonaws.com/1/d?endpoint=http://localhost:9324&region=eu-west-1": "http://localhost:9324/000000000000/d?region=eu-west-1",
+			"https://sqs.eu-west-1.amazonaws.com/1/e?endpoint=http://localhost:9324/sqs":               "http://localhost:9324/000000000000/e?endpoint=http%3A%2F%2Flocalhost%3A9324%2Fsqs&region=eu-west-1",
 		} {
 			got, err := mux.Create(t.Context(), in, bus.QueueSettings{})
 			if err != nil || got != want {
@@ -39,21 +40,47 @@ func TestWhatCreatePrintsIsWhatOpens(t *testing.T) {
 		}
 		urls, err := mux.List(t.Context(), testOrigin, "")
 		slices.Sort(urls)
-		want := []string{testOrigin + "/000000000000/a", testOrigin + "/000000000000/b", testOrigin + "/000000000000/c", testOrigin + "/000000000000/d"}
+		want := []string{testOrigin + "/000000000000/a", testOrigin + "/000000000000/b", testOrigin + "/000000000000/c", testOrigin + "/000000000000/d", testOrigin + "/000000000000/e"}
 		if err != nil || !slices.Equal(urls, want) {
 			t.Errorf("the list is %q, %v; want %q", urls, err, want)
 		}
 	})
 }
 
-func TestAURLOfAWSIsPrintedAsAWSDoes(t *testing.T) {
-	a, err := parse(mustParse(t, "awssqs://sqs.eu-west-1.amazonaws.com/1/d?region=eu-west-1&profile=p"), false)
+func TestTheURLThatAQueueIsGivenOpensIt(t *testing.T) {
+	const called = "https://sqs.eu-west-1.amazonaws.com/123456789012/d"
+	const inside = "http://sqs.internal:9324/000000000000/d"
+	for _, c := range []struct{ asked, called, want string }{
+		{"https://sqs.eu-west-1.amazonaws.com/1/d?profile=p&wait=1s", called, called + "?profile=p"},
+		{"https://sqs-fips.eu-west-1.amazonaws.com/1/d", called, "https://sqs-fips.eu-west-1.amazonaws.com/123456789012/d"},
+		{"https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com/1/d", called, "https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com/123456789012/d"},
+		{"awssqs://sqs.eu-west-1.amazonaws.com/1/d?region=eu-west-1&profile=p", called, "awssqs://sqs.eu-west-1.amazonaws.com/123456789012/d?profile=p"},
+		{"awssqs://sqs.eu-west-1.amazonaws.com/1/d?fips=true", called, "awssqs://sqs.eu-west-1.amazonaws.com/123456789012/d?fips=true"},
+		{"http://host/sqs/0/d", inside, "http://host/000000000000/d"}, // requests went to http://host
+		{"http://host/sqs/0/d", "http://sqs.internal/sqs/0/d", "http://host/sqs/0/d"},
+		{"http://host/0/d?endpoint=http://host/sqs", inside, "http://host/000000000000/d?endpoint=http%3A%2F%2Fhost%2Fsqs"},
+		{"http://host/0/d?endpoint=https://HOST/sqs/&hostname_immutable=true", "http://sqs.internal/sqs/0/d", "https://host/sqs/0/d?endpoint=https%3A%2F%2Fhost%2Fsqs"},
+		{"https://sqs.eu-west-1.amazonaws.com/1/d?endpoint=http://host:1/a", inside, "http://host:1/000000000000/d?endpoint=http%3A%2F%2Fhost%3A1%2Fa&region=eu-west-1"},
+	} {
+		asked, err := parse(mustParse(t, c.asked), false)
+		if err != nil {
+			t.Errorf("%s: %v", c.asked, err)
+			continue
+		}
+		got, err := asked.reachable(c.called)
+		if err != nil || got != c.want {
+			t.Errorf("%s, asked for by %s, gives %s, %v; want %s", c.called, c.asked, got, err, c.want)
+			continue
+		}
+		opened, err := parse(mustParse(t, got), false)
+		if err != nil || opened.endpoint != asked.endpoint || opened.region != asked.region ||
+			opened.config.Get("fips") != asked.config.Get("fips") || opened.config.Get("profile") != asked.config.Get("profile") {
+			t.Errorf("%s opens as %+v, %v; it was asked for as %+v", got, opened, err, asked)
+		}
+	}
+	a, err := parse(mustParse(t, testQueue), false)
 	if err != nil {
 		t.Fatal(err)
-	}
-	const queue = "https://sqs.eu-west-1.amazonaws.com/123456789012/d"
-	if got, err := a.reachable(queue); got != queue+"?profile=p" || err != nil {
-		t.Errorf("%s, %v", got, err)
 	}
 	if got, err := a.reachable("d"); err == nil {
 		t.Errorf("an answer that is no URL gives %s", got)

@@ -15,18 +15,27 @@
 //	awssns:///arn:aws:sns:us-east-1:123456789012:donations
 //
 // The first is the Go CDK's form; the next two are queue URLs as AWS and a local
-// endpoint print them, and as creating a queue returns them; the last is an SNS
-// topic, to send to. Requests to http and https URLs go to the URL's own scheme
-// and host. Those to awssqs URLs go where the SDK sends them for a host of AWS,
-// else to the URL's host, by http if it is this machine. The region is that of the
-// host, of the ARN, of the parameter or of the SDK's configuration.
+// endpoint print them; the last is an SNS topic, to send to. Creating or listing
+// queues returns URLs of the form that was asked for, and they open the queues from
+// here.
+//
+// Requests go to the scheme and host of the URL, whatever the environment says of
+// endpoints. A URL whose scheme is awssqs leaves the choice to the SDK if its host is
+// the ordinary one of a region, sqs.REGION.amazonaws.com or its like in another
+// partition: then fips, dualstack, AWS_USE_FIPS_ENDPOINT, AWS_ENDPOINT_URL_SQS and so
+// on apply. Of any other host it takes that host, by http if it is this machine. An
+// endpoint below a path is named by the parameter endpoint.
+//
+// The region is that of the host to which requests go, if AWS has it in any partition
+// that the SDK knows, else that of the ARN, of the parameter or of the SDK's
+// configuration.
 //
 // Where this machine is the endpoint and nothing is configured, a fixed region
 // and fixed credentials are used, which a local endpoint does not check. Anywhere
 // else the SDK's chain decides: environment, files, container, instance.
 //
 // These parameters are ours. Durations are written as in Go and in whole seconds.
-// A parameter that is unknown or out of range is an error.
+// A parameter that is unknown, out of range or without effect is an error.
 //
 //	visibility    visibility timeout of what is received: 0s to 12h, default the queue's own
 //	wait          how long one ReceiveMessage waits: 0s to 20s, default 20s

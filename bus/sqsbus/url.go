@@ -3,10 +3,8 @@ package sqsbus
 import (
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +21,8 @@ type address struct {
 	queue    string // the queue's URL, as requests name it
 	topicARN string // of awssns URLs
 	endpoint string // where requests go; "" means where the SDK sends them
-	region   string // "" means that of the configuration
+	home     string // region in which the place is to which requests go, "" if it is not of AWS
+	region   string // for which requests are signed; "" means that of the configuration
 	keep     url.Values
 
 	receive   receiveOptions
@@ -85,8 +84,23 @@ func parse(u *url.URL, nameless bool) (*address, error) {
 		return nil, invalid("raw=true and snstopicarn exclude each other: with snstopicarn SNS's envelopes are opened, raw messages have none")
 	case query.Has("raw") && !raw && a.sns == "":
 		return nil, invalid("raw=false needs snstopicarn, the topic whose envelopes are opened: without it any sender could forge them")
+	case query.Has("hostname_immutable") && !query.Has("endpoint"):
+		return nil, invalid("hostname_immutable is said of an endpoint, and the parameter endpoint is not given")
+	case a.home != "" && a.region != a.home:
+		return nil, invalid("parameter region=%s does not apply: requests go to region %s, which the URL names", a.region, a.home)
 	}
-	return a, nil
+	return a, a.checkChoices()
+}
+
+// checkChoices refuses parameters that choose among the endpoints of a region, where
+// the URL names the endpoint.
+func (a *address) checkChoices() error {
+	for _, name := range []string{"dualstack", "fips"} {
+		if chosen, _ := strconv.ParseBool(a.config.Get(name)); chosen && a.endpoint != "" {
+			return invalid("parameter %s does not apply: requests go to %s, which the URL names; have the SDK choose with awssqs://sqs.REGION.amazonaws.com/ACCOUNT/NAME?%s=true, or name another host", name, a.endpoint, name)
+		}
+	}
+	return nil
 }
 
 // topic reads the ARN of an SNS topic.
@@ -96,7 +110,7 @@ func (a *address) topic(u *url.URL) error {
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "sns" || parts[5] == "" {
 		return invalid("%q is no topic; want awssns:///arn:aws:sns:REGION:ACCOUNT:NAME", a.topicARN)
 	}
-	a.region = parts[3]
+	a.home, a.region = parts[3], parts[3]
 	return nil
 }
 
@@ -105,16 +119,17 @@ func (a *address) place(u *url.URL, nameless bool) error {
 	if u.Host == "" {
 		return invalid("the URL has no host; want %s://HOST/ACCOUNT/NAME", u.Scheme)
 	}
-	scheme := u.Scheme
+	scheme, host := u.Scheme, strings.ToLower(u.Host)
 	if scheme == SchemeSQS {
 		scheme = "https"
 		if isLoopback(u.Hostname()) {
 			scheme = "http"
 		}
 	}
-	origin := scheme + "://" + u.Host
-	a.region = regionOf(u.Hostname())
-	if u.Scheme != SchemeSQS || a.region == "" {
+	origin := scheme + "://" + host
+	a.home = regionOf(u.Hostname())
+	a.region = a.home
+	if u.Scheme != SchemeSQS || a.region == "" || host != awsHost(a.region, false, false) {
 		a.endpoint = origin
 	}
 	dir, name := path.Split(strings.TrimSuffix(u.Path, "/"))
@@ -168,14 +183,18 @@ func (a *address) set(name, value string) (err error) {
 	return err
 }
 
-// setEndpoint has requests go to another place than the URL's host. If it is the
-// same host, the queue's URL has its scheme.
+// setEndpoint makes requests go to another place than the URL's host. If it is the
+// same host, the queue's URL gets its scheme.
 func (a *address) setEndpoint(value string) error {
 	e, err := url.Parse(value)
-	if err != nil || e.Scheme != "http" && e.Scheme != "https" || e.Host == "" || e.User != nil || e.RawQuery != "" {
+	if err != nil || e.Scheme != "http" && e.Scheme != "https" || e.Host == "" || e.User != nil || e.RawQuery != "" || e.Fragment != "" {
 		return invalid("want an address such as http://127.0.0.1:9324")
 	}
-	a.endpoint = strings.TrimSuffix(value, "/")
+	e.Host = strings.ToLower(e.Host)
+	a.endpoint = strings.TrimSuffix(e.String(), "/")
+	if a.home = regionOf(e.Hostname()); a.home != "" {
+		a.region = a.home
+	}
 	if q, err := url.Parse(a.queue); err == nil && a.queue != "" && q.Host == e.Host {
 		q.Scheme = e.Scheme
 		a.queue = q.String()
@@ -184,50 +203,34 @@ func (a *address) setEndpoint(value string) error {
 }
 
 // reachable returns the URL that opens the queue which AWS or an endpoint calls
-// queue: at the endpoint that was asked, if one was given, since what an endpoint
-// calls itself need not be reachable from here.
+// queue. What an endpoint calls itself need not be reachable from here, so the URL
+// has the host that was asked. Its parameters have what else is needed: an endpoint
+// below a path, the region, and whatever was said of the connection.
 func (a *address) reachable(queue string) (string, error) {
 	q, err := url.Parse(queue)
 	if err != nil || q.Host == "" {
 		return "", fmt.Errorf("sqsbus: the endpoint answered with the queue URL %q", queue)
 	}
-	if e, err := url.Parse(a.endpoint); err == nil && e.Host != "" {
-		q.Scheme, q.Host = e.Scheme, e.Host
-	}
 	keep := maps.Clone(a.keep)
-	if keep.Get("region") == regionOf(q.Hostname()) {
-		keep.Del("region")
+	keep.Del("hostname_immutable")
+	keep.Del("region")
+	if a.endpoint == "" { // the SDK finds the endpoint, as it did now
+		q.Scheme, q.Host = SchemeSQS, awsHost(a.region, false, false)
+	} else {
+		e, err := url.Parse(a.endpoint)
+		if err != nil {
+			return "", err
+		}
+		q.Scheme, q.Host = e.Scheme, e.Host
+		if e.Path != "" {
+			keep.Set("endpoint", a.endpoint)
+		}
+	}
+	if a.region != regionOf(q.Hostname()) {
+		keep.Set("region", a.region)
 	}
 	q.RawQuery = keep.Encode()
 	return q.String(), nil
-}
-
-// awsHosts match the hosts of queues on AWS, and find the region.
-var awsHosts = []*regexp.Regexp{
-	regexp.MustCompile(`^(?:vpce-[a-z0-9-]+\.)?sqs(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws)$`),
-	regexp.MustCompile(`^([a-z]+-[a-z-]+-[0-9])\.queue\.amazonaws\.com(?:\.cn)?$`),
-}
-
-// regionOf returns the region of a queue's host on AWS, "" for any other host.
-func regionOf(host string) string {
-	if host == "queue.amazonaws.com" {
-		return "us-east-1"
-	}
-	for _, re := range awsHosts {
-		if m := re.FindStringSubmatch(host); m != nil {
-			return m[1]
-		}
-	}
-	return ""
-}
-
-// isLoopback reports whether a host is this machine.
-func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 func wholeSeconds(what, value string, check func(time.Duration) error) (time.Duration, error) {

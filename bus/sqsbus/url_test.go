@@ -30,6 +30,12 @@ func TestURLs(t *testing.T) {
 		{"https://queue.amazonaws.com/1/d", "https://queue.amazonaws.com/1/d", "https://queue.amazonaws.com", "us-east-1"},
 		{"https://vpce-0a-1b.sqs.us-east-2.vpce.amazonaws.com/1/d", "https://vpce-0a-1b.sqs.us-east-2.vpce.amazonaws.com/1/d", "https://vpce-0a-1b.sqs.us-east-2.vpce.amazonaws.com", "us-east-2"},
 		{"http://127.0.0.1:9324/000000000000/donors", "http://127.0.0.1:9324/000000000000/donors", "http://127.0.0.1:9324", ""},
+		{"https://SQS.US-EAST-1.AMAZONAWS.COM/1/Donors", "https://sqs.us-east-1.amazonaws.com/1/Donors", "https://sqs.us-east-1.amazonaws.com", "us-east-1"},
+		{"awssqs://SQS.us-east-1.amazonaws.com/1/d", "https://sqs.us-east-1.amazonaws.com/1/d", "", "us-east-1"},
+		{"awssqs://sqs-fips.us-east-1.amazonaws.com/1/d", "https://sqs-fips.us-east-1.amazonaws.com/1/d", "https://sqs-fips.us-east-1.amazonaws.com", "us-east-1"},
+		{"awssqs://sqs.us-east-1.api.aws/1/d", "https://sqs.us-east-1.api.aws/1/d", "https://sqs.us-east-1.api.aws", "us-east-1"},
+		{"https://sqs.example.com/1/d?endpoint=https://vpce-0a-1b.sqs.us-east-2.vpce.amazonaws.com", "https://sqs.example.com/1/d", "https://vpce-0a-1b.sqs.us-east-2.vpce.amazonaws.com", "us-east-2"},
+		{"https://gateway.example.com/sqs/1/d?endpoint=https://Gateway.example.com/sqs/&region=eu-west-1", "https://gateway.example.com/sqs/1/d", "https://gateway.example.com/sqs", "eu-west-1"},
 		{"http://[::1]:9324/queue/donors?region=x", "http://[::1]:9324/queue/donors", "http://[::1]:9324", "x"},
 	} {
 		a, err := parse(mustParse(t, c.url), false)
@@ -78,6 +84,15 @@ func TestBadURLsAreRefusedWithWhatIsAllowed(t *testing.T) {
 		{testQueue + "?endpoint=127.0.0.1", []string{"http://127.0.0.1:9324"}},
 		{testQueue + "?rate_limiter_capacity=5", []string{"rate_limiter_capacity"}},
 		{testQueue + "?region=", []string{"region", "empty"}},
+		{testQueue + "?fips=true", []string{"fips", "requests go to http://127.0.0.1:9324", "awssqs://sqs.REGION"}},
+		{testQueue + "?dualstack=1", []string{"dualstack", "requests go to http://127.0.0.1:9324"}},
+		{"awssqs://sqs.us-east-1.amazonaws.com/1/d?fips=true&endpoint=http://127.0.0.1:9324", []string{"fips", "http://127.0.0.1:9324"}},
+		{"awssqs://sqs-fips.us-east-1.amazonaws.com/1/d?dualstack=true", []string{"dualstack", "sqs-fips"}},
+		{"awssns:///" + topicARN + "?fips=true&endpoint=http://127.0.0.1:9324", []string{"fips"}},
+		{testQueue + "?hostname_immutable=true", []string{"endpoint is not given"}},
+		{"https://sqs.us-east-1.amazonaws.com/1/d?region=us-east-2", []string{"region=us-east-2", "us-east-1"}},
+		{"awssns:///" + topicARN + "?region=us-east-2", []string{"region=us-east-2", "us-east-1"}},
+		{testQueue + "?endpoint=http://127.0.0.1:9324/%23x", []string{"http://127.0.0.1:9324"}},
 		{testQueue + "#fragment", []string{"fragment"}},
 		{testOrigin + "/donors", []string{"HOST/ACCOUNT/NAME"}},
 		{testOrigin + "/", []string{"queue name"}},
@@ -97,7 +112,7 @@ func TestBadURLsAreRefusedWithWhatIsAllowed(t *testing.T) {
 }
 
 func TestParameters(t *testing.T) {
-	a, err := parse(mustParse(t, testQueue+"?visibility=5s&waittime=10s&nacklazy=true&snstopicarn="+topicARN+"&region=eu-west-1&profile=p&dualstack=true"), false)
+	a, err := parse(mustParse(t, testQueue+"?visibility=5s&waittime=10s&nacklazy=true&snstopicarn="+topicARN+"&region=eu-west-1&profile=p&dualstack=false"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
