@@ -3,6 +3,7 @@ package sqsbus
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -39,12 +40,15 @@ type queue struct {
 	topic *pubsub.Topic
 	sub   *pubsub.Subscription
 
-	mu  sync.Mutex // guards arn
-	arn string     // "" until it has been asked for
+	log *slog.Logger
+
+	mu  sync.Mutex      // guards all below
+	arn string          // "" until it has been asked for
+	odd map[string]bool // attributes of which it was said that they are odd
 }
 
 func (b *Backend) openQueue(ctx context.Context, cfg aws.Config, a *address, closeIdle func()) *queue {
-	q := &queue{client: b.newSQS(cfg, a.queue), url: a.queue, name: a.name, closeIdle: closeIdle}
+	q := &queue{client: b.newSQS(cfg, a.queue), url: a.queue, name: a.name, closeIdle: closeIdle, log: b.options.Logger}
 	ls := new(leases)
 	changer := newChanger(q.client, q.url, ls, a.nackDelay, b.options.Logger)
 	q.front = &front{
