@@ -96,5 +96,5 @@ func (b *Backend) OpenQueue(ctx context.Context, u *url.URL) (driver.Queue, erro
 	if a.topicARN != "" {
 		return b.openTopic(ctx, cfg, a, closeIdle), nil
 	}
-	return b.openQueue(ctx, cfg, a, closeIdle), nil
+	return b.openQueue(cfg, a, closeIdle), nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	smithyendpoints "github.com/aws/smithy-go/endpoints"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 	gcaws "gocloud.dev/aws"
@@ -166,18 +168,28 @@ func firstError(errs ...error) error {
 func (b *Backend) newSQS(cfg aws.Config, queue string) *sqs.Client {
 	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
 		o.DisableMessageChecksumValidation = true
+		o.EndpointResolverV2 = &resolvedOnce{EndpointResolverV2: sqs.NewDefaultEndpointResolverV2()}
 		o.APIOptions = append(o.APIOptions, b.stack(cfg, queue))
 	})
 }
 
-// newFront returns the client that the stock driver gets: as the other, with
-// [front] before it.
-func (b *Backend) newFront(cfg aws.Config, queue string, f *front) *sqs.Client {
-	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
-		o.APIOptions = append(o.APIOptions, b.stack(cfg, queue), func(s *middleware.Stack) error {
-			return s.Initialize.Add(f, middleware.Before)
-		})
-	})
+// A resolvedOnce is the SDK's resolver of endpoints, asked once: for one client the
+// answer is always the same, and working it out takes a tenth of a request's
+// processor time.
+type resolvedOnce struct {
+	sqs.EndpointResolverV2
+	known atomic.Pointer[smithyendpoints.Endpoint]
+}
+
+func (r *resolvedOnce) ResolveEndpoint(ctx context.Context, p sqs.EndpointParameters) (smithyendpoints.Endpoint, error) {
+	if e := r.known.Load(); e != nil {
+		return *e, nil
+	}
+	e, err := r.EndpointResolverV2.ResolveEndpoint(ctx, p)
+	if err == nil {
+		r.known.Store(&e)
+	}
+	return e, err
 }
 
 // newSNS returns the client that makes a topic's requests.

@@ -3,82 +3,77 @@ package sqsbus
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"omnibus/bus/spec"
 )
 
-// A deleter deletes messages from one queue: what is acknowledged. A deletion
-// that comes too late is counted and no error, since an error would end the
-// Subscription.
+// A deleter deletes messages from one queue: what is acknowledged.
 type deleter struct {
-	client *sqs.Client
-	queue  string // URL
-	leases *leases
-	log    *slog.Logger
-	join   joiner[string, struct{}] // of receipt handles
-
-	late atomic.Int64 // acknowledgements that came too late
+	client     *sqs.Client
+	queue      string          // URL
+	ctx        context.Context // of all requests
+	deliveries *deliveries
+	log        *slog.Logger
+	join       joiner[*delivery, struct{}]
 }
 
-func newDeleter(client *sqs.Client, queue string, ls *leases, log *slog.Logger) *deleter {
-	d := &deleter{client: client, queue: queue, leases: ls, log: log}
-	d.join.send, d.join.log, d.join.action = d.request, log, "DeleteMessageBatch"
+func newDeleter(ctx context.Context, client *sqs.Client, queue string, ds *deliveries, log *slog.Logger) *deleter {
+	d := &deleter{client: client, queue: queue, ctx: ctx, deliveries: ds, log: log}
+	d.join.send, d.join.ctx, d.join.log, d.join.action = d.request, ctx, log, "DeleteMessageBatch"
+	d.join.linger = ackLinger
+	if spec.IsFIFOName(queue) {
+		d.join.linger = linger // the next message of the group waits for it
+	}
 	return d
 }
 
-// batch answers DeleteMessageBatch. Only what concerns all messages is an error.
-func (d *deleter) batch(ctx context.Context, in *sqs.DeleteMessageBatchInput) (*sqs.DeleteMessageBatchOutput, error) {
-	handles := make([]string, len(in.Entries))
-	for i, e := range in.Entries {
-		handles[i] = aws.ToString(e.ReceiptHandle)
-	}
-	out := &sqs.DeleteMessageBatchOutput{}
-	for i, o := range d.join.do(ctx, false, handles...) {
-		if o.err != nil && !d.clear(handles[i], o.err) {
-			return nil, o.err
+// ack deletes the message of a delivery and has answered called with what became
+// of it: nil, an error that matches driver.ErrLeaseLost if it came too late, the
+// error of the queue's context if that ended before the answer, or an error that
+// concerns all messages of the queue. It does not wait.
+func (d *deleter) ack(m *delivery, answered func(error)) {
+	d.join.post(false, m, func(o outcome[struct{}]) {
+		err := o.err
+		if err != nil && (d.ctx.Err() != nil || concernsAll(err)) {
+			answered(err)
+			return
 		}
-		out.Successful = append(out.Successful, types.DeleteMessageBatchResultEntry{Id: in.Entries[i].Id})
-	}
-	return out, nil
+		d.deliveries.done(m)
+		if err != nil {
+			d.log.Info("sqsbus: acknowledged too late", "queue", d.queue, "message", aws.ToString(m.message.MessageId), "error", err)
+			err = leaseLost(err)
+		}
+		answered(err)
+	})
 }
 
-// clear deals with a deletion that failed, and reports false if the error
-// concerns all messages. What is left is a receipt handle that has expired, or
-// whose message is gone.
-func (d *deleter) clear(handle string, err error) bool {
-	if concernsAll(err) {
-		return false
-	}
-	d.late.Add(1)
-	d.leases.done(handle)
-	d.log.Info("sqsbus: acknowledged too late", "queue", d.queue, "error", err)
-	return true
-}
+// errLate is the outcome of a deletion whose lease was lost.
+var errLate = spec.Errorf(spec.MessageNotInflight, "the message's visibility timeout was over")
 
 // request makes one request. On a standard queue SQS says of a deletion that came
 // too late that it succeeded, so the lease tells. Since it began when an answer
 // had arrived, it is looked at when another has: the time that an answer takes does
 // not count.
-func (d *deleter) request(ctx context.Context, handles []string) ([]outcome[struct{}], error) {
-	in := &sqs.DeleteMessageBatchInput{QueueUrl: &d.queue}
-	for i, h := range handles {
-		in.Entries = append(in.Entries, types.DeleteMessageBatchRequestEntry{Id: batchID(i), ReceiptHandle: &h})
+func (d *deleter) request(ctx context.Context, ms []*delivery) ([]outcome[struct{}], error) {
+	in := &sqs.DeleteMessageBatchInput{QueueUrl: &d.queue, Entries: make([]types.DeleteMessageBatchRequestEntry, len(ms))}
+	for i, m := range ms {
+		in.Entries[i] = types.DeleteMessageBatchRequestEntry{Id: batchID(i), ReceiptHandle: &m.handle}
 	}
 	out, err := d.client.DeleteMessageBatch(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	outcomes := unanswered[struct{}](len(handles))
+	outcomes := unanswered[struct{}](len(ms))
 	for _, r := range out.Successful {
-		if i, ok := batchIndex(r.Id, len(handles)); ok {
+		if i, ok := batchIndex(r.Id, len(ms)); ok {
 			outcomes[i] = outcome[struct{}]{}
-			if l := d.leases.find(handles[i]); l != nil && l.lost() {
-				d.late.Add(1)
+			if ms[i].lost() {
+				outcomes[i].err = coded(errLate)
 			}
-			d.leases.done(handles[i])
 		}
 	}
 	failures(outcomes, out.Failed)

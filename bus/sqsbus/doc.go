@@ -1,8 +1,9 @@
 // Package sqsbus is the backend for Amazon SQS, and for endpoints that speak its
-// protocol: the Go CDK's own driver, gocloud.dev/pubsub/awssnssqs, on a client of
-// ours, with every control of package bus. The driver is neither copied nor
-// changed; what it lacks is mended in the client, by middlewares of which each has
-// one promise.
+// protocol, with every control of package bus. A queue's portable ends stand on a
+// driver of this package, for which the SDK's client makes the requests; its messages
+// are on the wire as those of the Go CDK's own driver,
+// gocloud.dev/pubsub/awssnssqs, in both directions. Topics of SNS are opened by that
+// driver.
 //
 // # URLs
 //
@@ -39,7 +40,6 @@
 //
 //	visibility    visibility timeout of what is received: 0s to 12h, default the queue's own
 //	wait          how long one ReceiveMessage waits: 0s to 20s, default 20s
-//	nackdelay     when a message given back is visible again: 0s to 12h, default 0s
 //	endpoint      where requests go, such as http://127.0.0.1:9324
 //
 // These are the Go CDK's:
@@ -47,12 +47,14 @@
 //	waittime      the same as wait
 //	raw           true, the default: bodies are as they were sent
 //	snstopicarn   the topic that feeds the queue: bodies are SNS's envelopes and are opened
-//	nacklazy      true: a message given back waits for its visibility timeout; default false
 //	region, profile, role, anonymous, dualstack, fips, hostname_immutable,
 //	request_checksum_calculation, response_checksum_validation
 //	              see https://pkg.go.dev/gocloud.dev/aws#V2ConfigFromURLParams
 //
-// Its rate_limiter_capacity is refused: how often is retried is the promise below.
+// Its rate_limiter_capacity is refused: how often is retried is the promise below. So
+// is its nacklazy: [omnibus/bus.Queue.GiveBack] makes a message visible when it is to
+// be, and a message that is neither acknowledged nor given back comes again when its
+// visibility timeout is over.
 //
 // # Delivery
 //
@@ -61,8 +63,10 @@
 //
 // A Send returns when SQS has the message. Its context ends the wait and not the
 // sending: a Send that timed out may still be sent. Sends, deletes and changes of
-// visibility that come within two milliseconds go in one request, up to ten; who
-// is alone is not held up. Each has its own outcome.
+// visibility that come at about the same time go in one request, up to ten. A sender
+// waits two milliseconds at most for others, and none at all if it is alone; a
+// deletion, for which nobody waits, up to ten milliseconds on a standard queue. Each
+// has its own outcome.
 //
 // A request is tried again for as long as AWS has faults of its own, throttles, or
 // cannot be reached, until the context of the call ends; retries are logged. So it
@@ -73,18 +77,28 @@
 //
 // A ReceiveMessage asks for one message until the consumer has shown its pace, and
 // for up to ten if it takes them within a second, and within a quarter of the
-// visibility timeout. What is not handed out yet waits here, its visibility
-// timeout begun anew whenever half of it is over, and goes back to the queue when
-// the Queue is released or shut down. One message can wait in the portable
-// Subscription instead, where nothing extends its timeout: one that comes when the
-// context of the last Receive has ended. So release the Queue when you stop
-// receiving. A message handed out is the consumer's: its visibility timeout is
-// extended by [omnibus/bus.Queue.ChangeVisibility] only.
+// visibility timeout. One request runs at a time, and waits at the queue. While
+// answers come full and the consumer takes their messages faster than they come,
+// more run at the same time, up to twenty, which do not wait at the queue; there are
+// never more than bring what the consumer takes within a second. What is not handed
+// out yet waits here, its visibility timeout begun anew whenever half of it is over,
+// and goes back to the queue when the Queue is released or shut down. A stop waits
+// for answers that are about to come, so that none of their messages stays in
+// flight.
+//
+// One message can wait in the portable Subscription instead, where nothing extends
+// its timeout: one that comes when the context of the last Receive has ended. So
+// release the Queue when you stop receiving. A message handed out is the consumer's:
+// its visibility timeout is extended by [omnibus/bus.Queue.Renew] and
+// [omnibus/bus.Queue.ChangeVisibility] only.
 //
 // A FIFO queue's messages are asked for one at a time, so that none is received,
 // and counted as received, before those ahead of it in its group are done with.
-// That is one request for each, and at most one message a round trip for each
-// Queue.
+// SQS gives out one message of a group at a time then, so that several requests at
+// the same time bring messages of several groups. The price is one request for each
+// message, and for a queue with a single group one message a round trip. Batches
+// would cost a tenth; but when a message fails, those of its group that came with it
+// have been received in vain, and a dead-letter queue counts that against them.
 //
 // When a lease ends is reckoned from when the message arrived, and whether an
 // acknowledgement was in time from when it was answered, so that the time that
@@ -105,18 +119,17 @@
 //     Subscription for ever. Here it ends on what no retry can help; failed entries
 //     are tried again, or counted and cleared.
 //  2. A message waits, at worst for a whole long poll, while receivers are idle.
-//     Here one fetch at a time serves them all.
+//     Here what comes goes to whoever asks.
 //  3. A goroutine is left when nobody calls Receive again. Here
 //     [omnibus/bus.Queue.Shutdown] leaves none; the Subscription's own Shutdown
 //     alone still may.
 //  4. MaxBatchByteSize makes Shutdown hang. Here it is not set; sizes are checked.
 //  5. MinBatchSize makes receives spin and holds acknowledgements back. Here it is
 //     not set; entries are joined in the client.
-//  6. Up to 1,000 messages wait in memory until their leases are lost. Here at most
-//     nine wait, and keep theirs.
+//  6. Up to 1,000 messages wait in memory until their leases are lost. Here what waits
+//     keeps its lease, and it is no more than the consumer takes within a second.
 //  7. Some 240 requests a minute when idle. Here three.
-//  8. A nap of 250 ms after every empty answer. Here the driver sees no empty
-//     answer.
+//  8. A nap of 250 ms after every empty answer. Here none.
 //  9. Sends and deletes hardly share requests: 1.1 to 2.4 requests a message. Here
 //     0.31 to 0.34.
 //  10. One bad message fails ten senders, and AfterSend may get another's id. Here
@@ -127,7 +140,7 @@
 //  12. Ack tells nobody that it came too late, and panics when called twice. Here
 //     late ones are counted ([omnibus/bus.Queue.LateAcks]); calling it once is left
 //     to the program.
-//  13. Nack takes a second. Here it takes nackdelay.
+//  13. Nack takes a second. Here it is at once.
 //  14. Attributes lose their types, Binary ones their values, and a percent sign is
 //     decoded that nobody encoded. Here [omnibus/bus.Details] has them as they were
 //     sent; the portable metadata stay as the driver makes them.
@@ -142,10 +155,7 @@
 //
 // # As
 //
-//   - Topic, Subscription: **sqs.Client; **sns.Client for a topic of SNS. It answers
-//     SendMessageBatch, ReceiveMessage, DeleteMessageBatch and
-//     ChangeMessageVisibilityBatch on this queue as described here, where a timeout
-//     of one second, the driver's nack, means nackdelay; all else goes to AWS.
+//   - Topic, Subscription: **sqs.Client; **sns.Client for a topic of SNS
 //   - Message: *types.Message of service/sqs
 //   - Message.BeforeSend: **types.SendMessageBatchRequestEntry of service/sqs or
 //     **types.PublishBatchRequestEntry of service/sns

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,7 @@ import (
 // A joiner joins entries that come one by one, from many goroutines, into
 // requests of up to ten.
 //
-// A request goes out when there are ten entries for it, or two milliseconds after
+// A request goes out when there are ten entries for it, or a few milliseconds after
 // the first of them came. Who is alone is not held up: an entry that comes while
 // no request is under way, and none of several entries has just been answered,
 // goes out at once, together with those that other goroutines were about to add.
@@ -32,6 +33,10 @@ type joiner[E, R any] struct {
 	// size is an entry's part of maxBytes, which a request may have; nil means none.
 	size     func(E) int
 	maxBytes int
+	// ctx is that of posted entries.
+	ctx context.Context
+	// linger is how long an entry waits for others.
+	linger time.Duration
 	// log is told of entries that fail again and again, with the action of send;
 	// nil means nobody is.
 	log    *slog.Logger
@@ -45,7 +50,7 @@ type joiner[E, R any] struct {
 	running int         // requests under way
 	crowded time.Time   // until when others are expected, since they have just been answered
 
-	work sync.WaitGroup // goroutines that send
+	work sync.WaitGroup // goroutines that make requests
 }
 
 // An outcome is what became of one entry.
@@ -56,41 +61,69 @@ type outcome[R any] struct {
 
 // An entry is one that waits to be sent, or for its outcome.
 type entry[E, R any] struct {
-	value E
-	ctx   context.Context // of the one who waits
-	size  int
-	tries int
-	done  chan struct{} // closed when outcome is there
-	outcome[R]
+	value  E
+	ctx    context.Context // of the one who waits, or the joiner's
+	posted bool            // nobody waits: ctx is the joiner's
+	size   int
+	tries  int
+	answer func(outcome[R]) // called once, when the outcome is there
 }
 
 const (
-	linger = 2 * time.Millisecond // how long an entry waits for others
-	crowd  = 5 * linger           // how long after an answer those who got it may come again
+	linger    = 2 * time.Millisecond  // how long somebody waits for others to join
+	ackLinger = 10 * time.Millisecond // how long an acknowledgement does, for which nobody waits
+	crowd     = 5 * linger            // how long after an answer those who got it may come again
 )
 
 // do sends the entries, joined with those of others, and returns their outcomes.
 // An entry whose ctx ends has the context's error, and may still be sent. Urgent
 // entries do not wait for others.
 func (j *joiner[E, R]) do(ctx context.Context, urgent bool, values ...E) []outcome[R] {
+	type answered struct {
+		place int
+		outcome[R]
+	}
+	outcomes := make([]outcome[R], len(values))
+	answers := make(chan answered, len(values))
 	entries := make([]*entry[E, R], len(values))
 	for i, v := range values {
-		entries[i] = &entry[E, R]{value: v, ctx: ctx, done: make(chan struct{})}
-		if j.size != nil {
-			entries[i].size = j.size(v)
-		}
+		outcomes[i].err = errUnanswered
+		entries[i] = j.entry(ctx, v, func(o outcome[R]) { answers <- answered{i, o} })
 	}
 	j.add(urgent, entries...)
-	outcomes := make([]outcome[R], len(values))
-	for i, e := range entries {
+	for range values {
 		select {
-		case <-e.done:
-			outcomes[i] = e.outcome
+		case a := <-answers:
+			outcomes[a.place] = a.outcome
 		case <-ctx.Done():
-			outcomes[i].err = ctx.Err()
+			for i := range outcomes {
+				if outcomes[i].err == errUnanswered {
+					outcomes[i].err = ctx.Err()
+				}
+			}
+			return outcomes
 		}
 	}
 	return outcomes
+}
+
+// errUnanswered stands for an outcome that is not there yet.
+var errUnanswered = errors.New("sqsbus: not answered yet")
+
+// post sends an entry, joined with those of others, under the joiner's context, and
+// calls answer with its outcome. It does not wait.
+func (j *joiner[E, R]) post(urgent bool, v E, answer func(outcome[R])) {
+	e := j.entry(j.ctx, v, answer)
+	e.posted = true
+	j.add(urgent, e)
+}
+
+func (j *joiner[E, R]) entry(ctx context.Context, v E, answer func(outcome[R])) *entry[E, R] {
+	e := &entry[E, R]{value: v, ctx: ctx, answer: answer}
+	if j.size != nil {
+		e.size = j.size(v)
+	}
+	return e
 }
 
 func (j *joiner[E, R]) add(urgent bool, entries ...*entry[E, R]) {
@@ -111,7 +144,7 @@ func (j *joiner[E, R]) add(urgent bool, entries ...*entry[E, R]) {
 	}
 	j.due = true
 	if !urgent && (j.running > 0 || time.Now().Before(j.crowded)) {
-		j.timer = time.AfterFunc(linger, j.expire)
+		j.timer = time.AfterFunc(j.linger, j.expire)
 		return
 	}
 	j.work.Go(func() {
@@ -177,14 +210,12 @@ func (j *joiner[E, R]) run(batch []*entry[E, R], answered func()) {
 	for i, e := range batch {
 		switch {
 		case err != nil:
-			e.err = err
+			e.answer(outcome[R]{err: err})
 		case outcomes[i].err != nil && passes(outcomes[i].err) && e.ctx.Err() == nil:
 			j.again(e, outcomes[i].err)
-			continue
 		default:
-			e.outcome = outcomes[i]
+			e.answer(outcomes[i])
 		}
-		close(e.done)
 	}
 }
 
@@ -199,14 +230,16 @@ func (j *joiner[E, R]) again(e *entry[E, R], err error) {
 			j.add(false, e)
 			return
 		}
-		e.err = e.ctx.Err()
-		close(e.done)
+		e.answer(outcome[R]{err: e.ctx.Err()})
 	})
 }
 
 // joined returns the context of a request: it ends when those of all entries have
 // ended.
 func joined[E, R any](batch []*entry[E, R]) (context.Context, context.CancelFunc) {
+	if len(batch) == 1 || !slices.ContainsFunc(batch, func(e *entry[E, R]) bool { return !e.posted }) {
+		return batch[0].ctx, func() {}
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(batch[0].ctx))
 	var waiting atomic.Int64
 	waiting.Store(int64(len(batch)))

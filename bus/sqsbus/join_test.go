@@ -15,7 +15,7 @@ import (
 func echo(took time.Duration) (*joiner[int, int], func() [][]int) {
 	var mu sync.Mutex // guards requests
 	var requests [][]int
-	j := &joiner[int, int]{send: func(ctx context.Context, entries []int) ([]outcome[int], error) {
+	j := &joiner[int, int]{linger: linger, send: func(ctx context.Context, entries []int) ([]outcome[int], error) {
 		mu.Lock()
 		requests = append(requests, entries)
 		mu.Unlock()

@@ -1,148 +1,149 @@
 package sqsbus
 
 import (
-	"runtime"
+	"fmt"
 	"sync"
 	"time"
-	"weak"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"omnibus/bus/driver"
+	"omnibus/bus/spec"
 )
 
-// A lease is the time for which a delivery is this process's alone: it begins when
-// a message arrives, ends when its visibility timeout is over, and follows
-// changes of that.
-type lease struct {
-	handle string
+// A delivery is a message as it was received, with its lease: the time for which
+// it is this process's alone. The lease begins when the message arrives, ends when
+// its visibility timeout is over, and follows changes of that.
+type delivery struct {
+	message    types.Message
+	handle     string        // receipt handle
+	visibility time.Duration // timeout with which it was received
+
+	// settling is the program's until it acknowledges the message.
+	settling driver.Settling
 
 	mu       sync.Mutex    // guards all below
 	timeout  time.Duration // set last
-	until    time.Time     // zero when the delivery is done with, or lost
+	until    time.Time     // zero when the lease is lost, or the delivery settled
+	settled  bool          // given back or buried: what follows changes nothing
 	released bool          // handed out only to be given back
 }
 
-// end returns when the lease ends, or zero if it has.
-func (l *lease) end() time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if time.Now().Before(l.until) {
-		return l.until
+// errLost is the error of a delivery whose lease is lost.
+var errLost = leaseLost(spec.Errorf(spec.MessageNotInflight, "its visibility timeout is over, or it was settled"))
+
+// leaseLost says that err means that a lease is lost.
+func leaseLost(err error) error { return fmt.Errorf("%w: %w", driver.ErrLeaseLost, err) }
+
+// tell tells the program what became of its acknowledgement, if it has asked.
+func (d *delivery) tell(err error) {
+	if d.settling.Acked != nil {
+		d.settling.Acked(err)
+	}
+}
+
+// end returns when the lease ends, or zero if it is lost.
+func (d *delivery) end() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Now().Before(d.until) {
+		return d.until
 	}
 	return time.Time{}
 }
 
-func (l *lease) lost() bool { return l.end().IsZero() }
+func (d *delivery) lost() bool { return d.end().IsZero() }
 
-// begin has the lease last for d from now.
-func (l *lease) begin(d time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.timeout, l.until = d, time.Now().Add(d)
+// begin starts the lease anew, for timeout from now.
+func (d *delivery) begin(timeout time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.timeout, d.until = timeout, time.Now().Add(timeout)
 }
 
-// drop has the lease be lost.
-func (l *lease) drop() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.until = time.Time{}
+// drop marks the lease as lost.
+func (d *delivery) drop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.until = time.Time{}
 }
 
-// release marks a delivery as handed out only to be given back.
-func (l *lease) release() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.released = true
+// settle marks the delivery as given back or buried.
+func (d *delivery) settle() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.until, d.settled = time.Time{}, true
 }
 
-func (l *lease) isReleased() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.released
+func (d *delivery) isSettled() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.settled
 }
 
-// setting returns the timeout that was set last.
-func (l *lease) setting() time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.timeout
+// release marks the delivery as handed out only to be given back.
+func (d *delivery) release() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.released = true
+}
+
+func (d *delivery) isReleased() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.released
 }
 
 // half returns when half of the lease is over.
-func (l *lease) half() time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.until.Add(-l.timeout / 2)
+func (d *delivery) half() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.until.Add(-d.timeout / 2)
 }
 
-// leases are those of one queue, by receipt handle.
-type leases struct {
+// deliveries are those of one queue that are not done with, by receipt handle.
+type deliveries struct {
 	mu      sync.Mutex // guards all below
-	held    map[string]*lease
-	sweepAt int // how many there are when those that have ended are dropped
+	held    map[string]*delivery
+	sweepAt int // how many there are when those whose leases ended are dropped
 }
 
-// minSweep is how many leases are kept without looking for those that ended.
+// minSweep is how many deliveries are kept without looking for leases that ended.
 const minSweep = 1000
 
-// begin starts the lease of a delivery.
-func (ls *leases) begin(handle *string, d time.Duration) *lease {
-	l := &lease{handle: *handle}
-	l.begin(d)
-	track(handle, l)
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if ls.held == nil {
-		ls.held = map[string]*lease{}
+// begin starts the lease of a message that has arrived.
+func (ds *deliveries) begin(m types.Message, visibility time.Duration) *delivery {
+	d := &delivery{message: m, handle: *m.ReceiptHandle, visibility: visibility}
+	d.begin(visibility)
+	ds.mu.Lock()
+	defer ds.mu.Unlock()
+	if ds.held == nil {
+		ds.held = map[string]*delivery{}
 	}
-	if len(ls.held) >= max(ls.sweepAt, minSweep) {
-		for handle, old := range ls.held {
+	if len(ds.held) >= max(ds.sweepAt, minSweep) {
+		for handle, old := range ds.held {
 			if old.lost() {
-				delete(ls.held, handle)
+				delete(ds.held, handle)
 			}
 		}
-		ls.sweepAt = 2 * len(ls.held)
+		ds.sweepAt = 2 * len(ds.held)
 	}
-	ls.held[l.handle] = l
-	return l
+	ds.held[d.handle] = d
+	return d
 }
 
-// find returns the lease of a delivery, or nil if it is not known: then it was
-// received elsewhere, or has been over for long.
-func (ls *leases) find(handle string) *lease {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	return ls.held[handle]
+// find returns the delivery that a receipt handle names, or nil if it is not
+// known: then it was received elsewhere, or is done with.
+func (ds *deliveries) find(handle string) *delivery {
+	ds.mu.Lock()
+	defer ds.mu.Unlock()
+	return ds.held[handle]
 }
 
-// done ends the lease of a delivery that was deleted or given back.
-func (ls *leases) done(handle string) {
-	ls.mu.Lock()
-	l := ls.held[handle]
-	delete(ls.held, handle)
-	ls.mu.Unlock()
-	if l != nil {
-		l.drop()
-	}
-}
-
-// tracked are the leases of all messages that a program still holds, by the
-// address of the receipt handle, which copies of the SDK's message share. So the
-// lease of a message is found without knowing its queue.
-var tracked sync.Map // weak.Pointer[string] → *lease
-
-func track(handle *string, l *lease) {
-	key := weak.Make(handle)
-	tracked.Store(key, l)
-	runtime.AddCleanup(handle, func(key weak.Pointer[string]) { tracked.Delete(key) }, key)
-}
-
-// leaseOf returns the lease of a received message, or nil if the message is not
-// of this package.
-func leaseOf(handle *string) *lease {
-	if handle == nil {
-		return nil
-	}
-	l, ok := tracked.Load(weak.Make(handle))
-	if !ok {
-		return nil
-	}
-	return l.(*lease)
+// done forgets a delivery that was deleted, given back or buried.
+func (ds *deliveries) done(d *delivery) {
+	ds.mu.Lock()
+	delete(ds.held, d.handle)
+	ds.mu.Unlock()
+	d.drop()
 }

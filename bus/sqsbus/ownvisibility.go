@@ -31,6 +31,13 @@ type ownVisibility struct {
 // to last as long as SQS allows, and nothing is fetched ahead.
 const unknownVisibility = spec.MaxVisibility
 
+// reckoned returns the timeout, and false while it is not known, or may not be.
+func (o *ownVisibility) reckoned() (time.Duration, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.d, o.known && o.d != unknownVisibility
+}
+
 // get returns the timeout.
 func (o *ownVisibility) get(ctx context.Context) (time.Duration, error) {
 	o.mu.Lock()

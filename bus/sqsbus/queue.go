@@ -3,6 +3,7 @@ package sqsbus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -11,99 +12,125 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"gocloud.dev/gcerrors"
 	"gocloud.dev/pubsub"
-	"gocloud.dev/pubsub/awssnssqs"
-	"gocloud.dev/pubsub/batcher"
 
 	"omnibus/bus/driver"
 	"omnibus/bus/spec"
 )
 
-// The options of the portable types' batchers. Each Send is a batch of its own,
-// so that it succeeds or fails by itself, and [joiner] makes the requests; one
-// fetch at a time, of one message, is what [receiver] relies on. 100 handlers are
-// the most that the stock driver allows: so many Sends are under way at a time.
-var (
-	sendBatches    = batcher.Options{MaxBatchSize: 1, MaxHandlers: 100}
-	receiveBatches = batcher.Options{MaxBatchSize: 1, MaxHandlers: 1}
-	ackBatches     = batcher.Options{MaxBatchSize: spec.MaxBatchEntries, MaxHandlers: 100}
-)
-
-// A queue is an open queue: the stock driver's two ends, on a client whose
-// requests [front] answers, and the controls on the client that makes them.
+// A queue is an open queue: its sending end, and what its receivers share.
 type queue struct {
 	client    *sqs.Client
 	url       string
 	name      string
-	front     *front
+	topicARN  string // of the topic whose envelopes are opened, or ""
+	log       *slog.Logger
 	closeIdle func()
 
-	topic *pubsub.Topic
-	sub   *pubsub.Subscription
+	ctx context.Context // of acknowledgements, and of messages given back
+	end context.CancelFunc
 
-	log *slog.Logger
+	sender     *sender
+	deleter    *deleter
+	changer    *changer
+	deliveries *deliveries
+	own        *ownVisibility
+	topic      *pubsub.Topic
 
-	mu  sync.Mutex      // guards all below
-	arn string          // "" until it has been asked for
-	odd map[string]bool // attributes of which it was said that they are odd
+	mu  sync.Mutex // guards arn
+	arn string     // "" until it has been asked for
 }
 
-func (b *Backend) openQueue(ctx context.Context, cfg aws.Config, a *address, closeIdle func()) *queue {
-	q := &queue{client: b.newSQS(cfg, a.queue), url: a.queue, name: a.name, closeIdle: closeIdle, log: b.options.Logger}
-	ls := new(leases)
-	changer := newChanger(q.client, q.url, ls, a.nackDelay, b.options.Logger)
-	q.front = &front{
-		queue:    q.url,
-		sender:   newSender(q.client, q.url, b.options.Logger),
-		receiver: newReceiver(q.client, q.url, a.receive, ls, changer, b.options.Logger),
-		deleter:  newDeleter(q.client, q.url, ls, b.options.Logger),
-		changer:  changer,
+// A receiving is a queue with a receiving end.
+type receiving struct {
+	*queue
+	options      receiveOptions
+	subscription *subscription
+	portable     *pubsub.Subscription
+	first        bool // it has the sending end too, and closes the queue
+}
+
+func (b *Backend) openQueue(cfg aws.Config, a *address, closeIdle func()) *receiving {
+	log := b.options.Logger
+	q := &queue{
+		client: b.newSQS(cfg, a.queue), url: a.queue, name: a.name, topicARN: a.sns, log: log, closeIdle: closeIdle,
+		deliveries: new(deliveries),
 	}
-	client := b.newFront(cfg, q.url, q.front)
-	q.topic = awssnssqs.OpenSQSTopic(ctx, client, q.url, &awssnssqs.TopicOptions{BatcherOptions: sendBatches})
-	q.sub = awssnssqs.OpenSubscription(ctx, client, q.url, &awssnssqs.SubscriptionOptions{
-		Raw:                   a.sns == "",
-		SNSTopicARN:           a.sns,
-		NackLazy:              a.nackLazy,
-		ReceiveBatcherOptions: receiveBatches,
-		AckBatcherOptions:     ackBatches,
-	})
-	return q
+	q.ctx, q.end = context.WithCancel(context.Background())
+	q.sender = newSender(q.client, q.url, log)
+	q.deleter = newDeleter(q.ctx, q.client, q.url, q.deliveries, log)
+	q.changer = newChanger(q.ctx, q.client, q.url, q.deliveries, log)
+	q.own = &ownVisibility{client: q.client, queue: q.url, log: log}
+	q.topic = pubsub.NewTopic(&sending{q.client, q.sender}, sendBatches)
+	r := q.receive(a.receive)
+	r.first = true
+	return r
 }
 
-func (q *queue) Topic() *pubsub.Topic                   { return q.topic }
-func (q *queue) Subscription() *pubsub.Subscription     { return q.sub }
+// receive returns a receiving end of the queue.
+func (q *queue) receive(o receiveOptions) *receiving {
+	s := &subscription{receiver: newReceiver(q, o), deleter: q.deleter, topicARN: q.topicARN}
+	return &receiving{queue: q, options: o, subscription: s, portable: pubsub.NewSubscription(s, receiveBatches, ackBatches)}
+}
+
+// OpenReceiver opens a further receiving end.
+func (r *receiving) OpenReceiver(o driver.ReceiverOptions) (driver.Queue, error) {
+	options := r.options
+	if o.Visibility != nil {
+		if err := errors.Join(spec.CheckVisibility(*o.Visibility), spec.CheckWholeSeconds("VisibilityTimeout", *o.Visibility)); err != nil {
+			return nil, err
+		}
+		options.visibility = o.Visibility
+	}
+	return r.receive(options), nil
+}
+
+// SetReceiveVisibility sets the visibility timeout of what is received from now on.
+func (r *receiving) SetReceiveVisibility(d time.Duration) error {
+	if err := errors.Join(spec.CheckVisibility(d), spec.CheckWholeSeconds("VisibilityTimeout", d)); err != nil {
+		return err
+	}
+	r.subscription.receiver.mu.Lock()
+	defer r.subscription.receiver.mu.Unlock()
+	r.subscription.receiver.visibility = &d
+	return nil
+}
+
+func (r *receiving) Topic() *pubsub.Topic {
+	if r.first {
+		return r.topic
+	}
+	return nil
+}
+
+func (r *receiving) Subscription() *pubsub.Subscription { return r.portable }
+
+func (r *receiving) LateAcks() int64 { return r.subscription.late.Load() }
+
+func (r *receiving) Pause(idle func()) (resume func()) { return r.subscription.receiver.pause(idle) }
+
+// Close gives back what was fetched and not handed out, and waits for requests
+// under way. When ctx ends first, they end too, and what was not confirmed is an
+// error.
+func (r *receiving) Close(ctx context.Context) error {
+	r.subscription.receiver.close(ctx)
+	if r.first {
+		defer r.closeIdle()
+		defer r.end()
+		r.sender.join.wait(ctx)
+	}
+	r.deleter.join.wait(ctx)
+	r.changer.join.wait(ctx)
+	if n := r.subscription.unanswered.Load(); n > 0 {
+		return fmt.Errorf("sqsbus: %d acknowledgements were not confirmed: %w", n, ctx.Err())
+	}
+	return ctx.Err()
+}
+
 func (q *queue) ErrorCode(err error) gcerrors.ErrorCode { return errorCode(err) }
 
 // MessageControls declares what travels on messages: all there is.
 func (q *queue) MessageControls() []driver.Control {
 	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter}
-}
-
-// Close gives back what was fetched and not handed out, and waits for requests
-// under way.
-func (q *queue) Close(ctx context.Context) error {
-	q.front.receiver.close(ctx)
-	q.front.sender.join.wait(ctx)
-	q.front.deleter.join.wait(ctx)
-	q.front.changer.join.wait(ctx)
-	q.closeIdle()
-	return ctx.Err()
-}
-
-func (q *queue) SetReceiveVisibility(d time.Duration) error {
-	if err := errors.Join(spec.CheckVisibility(d), spec.CheckWholeSeconds("VisibilityTimeout", d)); err != nil {
-		return err
-	}
-	q.front.receiver.setVisibility(d)
-	return nil
-}
-
-func (q *queue) ChangeVisibility(ctx context.Context, changes []driver.VisibilityChange) []error {
-	errs := q.front.changer.change(ctx, false, changes)
-	if errors.Join(errs...) == nil {
-		return nil
-	}
-	return errs
 }
 
 func (q *queue) Purge(ctx context.Context) error {
@@ -115,7 +142,3 @@ func (q *queue) Delete(ctx context.Context) error {
 	_, err := q.client.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &q.url})
 	return err
 }
-
-func (q *queue) LateAcks() int64 { return q.front.deleter.late.Load() }
-
-func (q *queue) Pause(idle func()) (resume func()) { return q.front.receiver.pause(idle) }

@@ -5,173 +5,266 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"omnibus/bus/driver"
 	"omnibus/bus/spec"
 )
 
-// A receiver receives from one queue, for the stock driver, one message at a time.
+// A receiver receives from one queue, and hands out one message at a time.
 //
-// The portable Subscription, whose receive options are one handler and a batch of
-// one, asks the driver for a message only when somebody is to have it and all
-// earlier ones have been handed out. So what has been fetched and not asked for
-// is known exactly: it waits here, with its lease kept alive, and not in the
-// portable type. A call returns when there is a message, when its context ends or
-// when it is paused; in between it polls.
+// The portable Subscription asks for a message only when somebody is to have it
+// and all earlier ones have been handed out. So what was fetched and not asked for
+// is known exactly: it waits here, with its lease kept, and not in the portable
+// type. Requests begin only while somebody asks, and [hunger] says how many.
+//
+// A request waits at the queue for a message only if it is alone. So nothing comes
+// later for a consumer that is busy by then.
 type receiver struct {
-	client *sqs.Client
-	queue  string // URL
-	fifo   bool
-	wait   time.Duration
-	own    *ownVisibility
-	leases *leases
-	change *changer
-	log    *slog.Logger
-	polls  driver.Polls
-	paused atomic.Int64 // pauses that have not been resumed
+	client     *sqs.Client
+	queue      string // URL
+	fifo       bool
+	wait       time.Duration
+	visibility *time.Duration // to receive with; nil: the queue's own
+	own        *ownVisibility
+	deliveries *deliveries
+	change     *changer
+	log        *slog.Logger
 
-	mu       sync.Mutex     // guards all below
-	asked    *time.Duration // visibility timeout to receive with; nil: the queue's own
-	buffer   []held
-	prefetch prefetch
-	keeper   *time.Timer // keeps what is in buffer, or nil
-	keeping  int         // requests under way that do so
-	closed   bool
+	ctx  context.Context // of all requests
+	end  context.CancelFunc
+	work sync.WaitGroup // goroutines that make requests
 
-	work       sync.WaitGroup // goroutines that keep leases
-	keepCtx    context.Context
-	endKeeping context.CancelFunc
+	mu      sync.Mutex // guards all below
+	buffer  []*delivery
+	hunger  hunger
+	polls   map[*poll]struct{} // under way
+	long    bool               // one of them waits at the queue, alone
+	rested  time.Time          // not before then is the queue polled again
+	err     error              // what ends the Subscription
+	changed chan struct{}      // closed when what a waiting call looks at changes; nil if none waits
+	pauses  map[*func()]bool   // what to call when nothing is left to hand out while paused
+	keeper  *time.Timer        // keeps what is in buffer, or nil
+	keeping bool               // requests that do so are under way
+	closed  bool
 }
 
-// A held is a message that was fetched and not handed out yet.
-type held struct {
-	message types.Message
-	lease   *lease
+// A poll is a ReceiveMessage under way.
+type poll struct {
+	cancel context.CancelFunc
+	began  time.Time
 }
 
-// restlessPoll is the least time between two polls of which the first came back
-// empty: for a queue polled without waiting.
-const restlessPoll = 250 * time.Millisecond
-
-func newReceiver(client *sqs.Client, queue string, o receiveOptions, ls *leases, change *changer, log *slog.Logger) *receiver {
+func newReceiver(q *queue, o receiveOptions) *receiver {
 	r := &receiver{
-		client: client,
-		queue:  queue,
-		fifo:   spec.IsFIFOName(queue),
-		wait:   o.wait,
-		own:    &ownVisibility{client: client, queue: queue, log: log},
-		leases: ls,
-		change: change,
-		log:    log,
-		asked:  o.visibility,
+		client:     q.client,
+		queue:      q.url,
+		fifo:       spec.IsFIFOName(q.url),
+		wait:       o.wait,
+		visibility: o.visibility,
+		own:        q.own,
+		deliveries: q.deliveries,
+		change:     q.changer,
+		log:        q.log,
+		polls:      map[*poll]struct{}{},
+		pauses:     map[*func()]bool{},
 	}
-	r.keepCtx, r.endKeeping = context.WithCancel(context.Background())
+	r.ctx, r.end = context.WithCancel(context.Background())
 	return r
 }
 
-// pause is [driver.Pauser]'s. While paused, what waits here is handed out to be
-// given back.
-func (r *receiver) pause(idle func()) (resume func()) {
-	r.paused.Add(1)
-	resumePolls := r.polls.Pause(idle)
-	return func() {
-		resumePolls()
-		r.paused.Add(-1)
-	}
-}
+const (
+	// restlessPoll is the least time between two polls of which the first came
+	// back empty: for a queue polled without waiting.
+	restlessPoll = 250 * time.Millisecond
 
-// next returns the next message, or nil if the call was paused.
-func (r *receiver) next(ctx context.Context, in *sqs.ReceiveMessageInput) (*types.Message, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if m := r.take(); m != nil {
-		return m, nil
-	}
-	pollCtx, end, ok := r.polls.Begin(ctx)
-	if !ok {
-		return nil, nil
-	}
-	defer end()
-	for {
-		began := time.Now()
-		err := r.poll(pollCtx, in)
-		if ctx.Err() != nil {
-			return nil, ctx.Err() // what came stays here and is given back when the queue is closed
-		}
-		if m := r.take(); m != nil {
-			return m, nil
-		}
-		if pollCtx.Err() != nil {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		sleep(pollCtx, restlessPoll-time.Since(began))
-	}
-}
+	// minGrace is how old a poll is at least before a pause ends it. The answer to
+	// a younger one may be on its way, and its messages would stay in flight.
+	minGrace = 50 * time.Millisecond
+)
 
-// take hands out the first message that waits here, if any. One whose lease has
-// been lost, in spite of all, is left to whoever gets it next.
-func (r *receiver) take() *types.Message {
-	paused := r.paused.Load() > 0
+// next returns the next message, or nil when the receiver is paused and holds none.
+func (r *receiver) next(ctx context.Context) (*delivery, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.prefetch.asked(time.Now())
+	r.hunger.asked(time.Now())
+	for {
+		d := r.take()
+		if err := r.err; d == nil && err != nil {
+			r.err = nil
+			return nil, err
+		}
+		if d == nil && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if r.closed {
+			return nil, context.Canceled
+		}
+		var rest time.Duration
+		if len(r.pauses) == 0 {
+			rest = r.hunt(d != nil)
+		}
+		if d != nil {
+			return d, nil
+		}
+		if len(r.pauses) > 0 && len(r.polls) == 0 {
+			for idle := range r.pauses {
+				(*idle)()
+			}
+			return nil, nil
+		}
+		r.await(ctx, rest)
+	}
+}
+
+// await waits for a change, for ctx, or, if it is not 0, until rest is over. The
+// caller holds mu, which is free meanwhile.
+func (r *receiver) await(ctx context.Context, rest time.Duration) {
+	if r.changed == nil {
+		r.changed = make(chan struct{})
+	}
+	changed := r.changed
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	var rested <-chan time.Time
+	if rest > 0 {
+		t := time.NewTimer(rest)
+		defer t.Stop()
+		rested = t.C
+	}
+	select {
+	case <-changed:
+	case <-rested:
+	case <-ctx.Done():
+	}
+}
+
+// wake wakes the calls that wait. The caller holds mu.
+func (r *receiver) wake() {
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
+	}
+}
+
+// take hands out the first message that waits here, if any. One whose lease is
+// lost, in spite of all, is left to whoever gets it next. The caller holds mu.
+func (r *receiver) take() *delivery {
 	for len(r.buffer) > 0 {
-		h := r.buffer[0]
+		d := r.buffer[0]
 		r.buffer = r.buffer[1:]
-		if h.lease.lost() && h.lease.setting() > 0 {
-			r.leases.done(h.lease.handle)
+		if d.visibility > 0 && d.lost() {
+			r.deliveries.done(d)
 			continue
 		}
-		if paused {
-			h.lease.release()
+		if len(r.pauses) > 0 {
+			d.release()
 		}
-		r.prefetch.handedOut(time.Now())
-		r.keep()
-		return &h.message
+		r.hunger.handedOut(time.Now())
+		return d
 	}
-	r.keep()
 	return nil
 }
 
-// poll makes one request and keeps what came.
-func (r *receiver) poll(ctx context.Context, in *sqs.ReceiveMessageInput) error {
-	request := *in
-	request.QueueUrl = &r.queue
-	request.WaitTimeSeconds = orZero(seconds(r.wait))
-	request.VisibilityTimeout = 0
-	request.MaxNumberOfMessages = 1
-	visibility, ok := r.visibility()
-	if ok {
-		request.VisibilityTimeout = orZero(seconds(visibility))
+// hunt starts as many polls as are wanted, or returns how long to rest before. When
+// the caller is served, only polls begin that do not wait at the queue. The caller holds mu.
+func (r *receiver) hunt(served bool) (rest time.Duration) {
+	visibility, known := r.reckoned()
+	if !known {
+		visibility = 0 // nothing is fetched ahead
+	}
+	size, wait := 1, r.wait
+	if !r.fifo {
+		size = r.hunger.size(visibility)
+	}
+	waiting := len(r.buffer)
+	if served {
+		waiting++
+	}
+	wanted := r.hunger.polls(size, waiting, visibility)
+	if r.hunger.full > 0 && (wanted > 1 || size == spec.MaxBatchEntries) {
+		wait = 0
+	}
+	if r.long || wait == r.wait && (served || len(r.polls) > 0) {
+		return 0
+	}
+	if now := time.Now(); now.Before(r.rested) {
+		return r.rested.Sub(now)
+	}
+	for len(r.polls) < wanted {
+		r.start(size, wait)
+	}
+	return 0
+}
+
+// reckoned returns the visibility timeout of what is received, and false while it
+// is not known, or may not be.
+func (r *receiver) reckoned() (time.Duration, bool) {
+	if r.visibility != nil {
+		return *r.visibility, true
+	}
+	return r.own.reckoned()
+}
+
+// start starts a poll for n messages. The caller holds mu.
+func (r *receiver) start(n int, wait time.Duration) {
+	ctx, cancel := context.WithCancel(r.ctx)
+	p := &poll{cancel: cancel, began: time.Now()}
+	r.polls[p] = struct{}{}
+	r.long = wait > 0
+	visibility := r.visibility
+	r.work.Go(func() {
+		defer cancel()
+		got, err := r.request(ctx, n, wait, visibility)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.polls, p)
+		r.long = false
+		switch {
+		case err == nil:
+			r.hunger.answered(n, len(got), wait, time.Since(p.began))
+			if len(got) == 0 && wait == r.wait {
+				r.rested = p.began.Add(restlessPoll)
+			}
+		case ctx.Err() == nil:
+			r.err = err
+		}
+		r.buffer = append(r.buffer, got...)
+		r.keep()
+		r.wake()
+	})
+}
+
+// request makes one request and returns what came.
+func (r *receiver) request(ctx context.Context, n int, wait time.Duration, asked *time.Duration) ([]*delivery, error) {
+	in := &sqs.ReceiveMessageInput{
+		QueueUrl:                    &r.queue,
+		MaxNumberOfMessages:         int32(n),
+		WaitTimeSeconds:             orZero(seconds(wait)),
+		MessageAttributeNames:       all,
+		MessageSystemAttributeNames: allSystem,
+	}
+	var visibility time.Duration
+	if asked != nil {
+		visibility = *asked
+		in.VisibilityTimeout = orZero(seconds(visibility))
 	} else {
 		var err error
 		if visibility, err = r.own.get(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if r.fifo { // one message, so that the order in its group holds after a nack
-		request.ReceiveRequestAttemptId = aws.String(rand.Text())
-	} else if visibility != unknownVisibility {
-		r.mu.Lock()
-		request.MaxNumberOfMessages = int32(r.prefetch.size(visibility))
-		r.mu.Unlock()
+	if r.fifo {
+		in.ReceiveRequestAttemptId = aws.String(rand.Text())
 	}
-	out, err := r.client.ReceiveMessage(ctx, &request)
+	out, err := r.client.ReceiveMessage(ctx, in)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	got := make([]*delivery, 0, len(out.Messages))
 	for _, m := range out.Messages {
 		if m.ReceiptHandle == nil {
 			continue
@@ -180,43 +273,66 @@ func (r *receiver) poll(ctx context.Context, in *sqs.ReceiveMessageInput) error 
 			r.log.Error("sqsbus: a message did not arrive whole, and is left", "queue", r.queue, "message", aws.ToString(m.MessageId), "error", err)
 			continue
 		}
-		m.ReceiptHandle = aws.String(*m.ReceiptHandle)
-		r.buffer = append(r.buffer, held{m, r.leases.begin(m.ReceiptHandle, visibility)})
+		got = append(got, r.deliveries.begin(m, visibility))
 	}
-	r.keep()
-	return nil
+	return got, nil
 }
 
-// visibility returns the timeout to receive with, if there is one besides the
-// queue's own.
-func (r *receiver) visibility() (time.Duration, bool) {
+var (
+	all       = []string{"All"}
+	allSystem = []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll}
+)
+
+// pause is [driver.Pauser]'s. What waits here is handed out to be given back, and
+// so is what polls bring that are about to be answered; others are ended.
+func (r *receiver) pause(idle func()) (resume func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.asked == nil {
-		return 0, false
+	r.pauses[&idle] = true
+	grace := max(minGrace, 3*r.hunger.trip)
+	for p := range r.polls {
+		if age := time.Since(p.began); age < grace {
+			time.AfterFunc(grace-age, p.cancel)
+		} else {
+			p.cancel()
+		}
 	}
-	return *r.asked, true
+	r.wake()
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.pauses, &idle)
+		r.wake()
+	}
+}
+
+// fail makes the next call of next return an error that concerns all messages.
+func (r *receiver) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = err
+	r.wake()
 }
 
 // keep arranges for the leases of what waits here to be extended when half of the
-// first is over, after what is under way. The caller holds mu.
+// first is over, and after what is under way. The caller holds mu.
 func (r *receiver) keep() {
 	if r.keeper != nil {
 		r.keeper.Stop()
 		r.keeper = nil
 	}
 	var due time.Time
-	for _, h := range r.buffer {
-		if half := h.lease.half(); !h.lease.lost() && (due.IsZero() || half.Before(due)) {
+	for _, d := range r.buffer {
+		if half := d.half(); !d.lost() && (due.IsZero() || half.Before(due)) {
 			due = half
 		}
 	}
-	if !due.IsZero() && !r.closed && r.keeping == 0 {
+	if !due.IsZero() && !r.closed && !r.keeping {
 		r.keeper = time.AfterFunc(time.Until(due), r.extend)
 	}
 }
 
-// extend extends the leases of what waits here, in one request.
+// extend extends the leases of what waits here, in as few requests as can be.
 func (r *receiver) extend() {
 	r.mu.Lock()
 	if r.closed {
@@ -225,65 +341,55 @@ func (r *receiver) extend() {
 	}
 	r.work.Add(1)
 	defer r.work.Done()
-	var changes []driver.VisibilityChange
-	var leases []*lease
-	for _, h := range r.buffer {
-		timeout := h.lease.setting()
-		if r.asked != nil {
-			timeout = *r.asked
-		}
-		if !h.lease.lost() && timeout > 0 {
-			changes = append(changes, driver.VisibilityChange{ReceiptHandle: h.lease.handle, Timeout: timeout})
-			leases = append(leases, h.lease)
+	var changes []change
+	var shortest time.Duration
+	for _, d := range r.buffer {
+		if !d.lost() {
+			changes = append(changes, change{d, d.handle, d.visibility})
+			if shortest == 0 || d.visibility < shortest {
+				shortest = d.visibility
+			}
 		}
 	}
-	if len(changes) == 0 {
-		r.mu.Unlock()
-		return
-	}
-	r.keeping++
+	r.keeping = true
 	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(r.keepCtx, leases[0].setting()/2) // when the other half is over
-	defer cancel()
-	for i, err := range r.change.change(ctx, false, changes) {
-		if err != nil {
-			r.log.Warn("sqsbus: cannot keep a message that waits", "queue", r.queue, "error", err)
-			leases[i].drop()
+	if len(changes) > 0 {
+		ctx, cancel := context.WithTimeout(r.ctx, shortest/2) // when the other half is over
+		defer cancel()
+		for i, err := range r.change.do(ctx, false, changes...) {
+			if err != nil {
+				r.log.Warn("sqsbus: cannot keep a message that waits", "queue", r.queue, "error", err)
+				changes[i].delivery.drop()
+			}
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.keeping--
+	r.keeping = false
 	r.keep()
 }
 
-// setVisibility has messages received with the timeout d from now on. Those that
-// wait here get it too.
-func (r *receiver) setVisibility(d time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.asked = &d
-	if len(r.buffer) > 0 && !r.closed {
-		r.work.Go(r.extend)
-	}
-}
-
-// close gives back what waits here. No message must be asked for any more.
+// close ends all requests and gives back what waits here. No message must be asked
+// for any more.
 func (r *receiver) close(ctx context.Context) {
 	r.mu.Lock()
 	r.closed = true
-	var changes []driver.VisibilityChange
-	for _, h := range r.buffer {
-		changes = append(changes, driver.VisibilityChange{ReceiptHandle: h.lease.handle})
+	if r.keeper != nil {
+		r.keeper.Stop()
+	}
+	r.wake()
+	r.mu.Unlock()
+	r.end()
+	r.work.Wait()
+
+	var changes []change
+	for _, d := range r.buffer {
+		changes = append(changes, change{d, d.handle, 0})
 	}
 	r.buffer = nil
-	r.keep()
-	r.mu.Unlock()
-	r.endKeeping()
-	r.work.Wait()
-	for i, err := range r.change.change(ctx, true, changes) {
+	for i, err := range r.change.do(ctx, true, changes...) {
 		if err == nil {
-			r.leases.done(changes[i].ReceiptHandle)
+			r.deliveries.done(changes[i].delivery)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -30,42 +29,23 @@ type sender struct {
 func newSender(client *sqs.Client, queue string, log *slog.Logger) *sender {
 	s := &sender{client: client, queue: queue}
 	s.join.send, s.join.log, s.join.action = s.request, log, "SendMessageBatch"
+	s.join.linger = linger
 	s.join.maxBytes = spec.MaxMessageBytes
 	s.join.size = func(e types.SendMessageBatchRequestEntry) int { return entrySize(&e) }
 	return s
 }
 
-// batch answers SendMessageBatch. If its only message fails, so does the call,
-// with that message's error.
-func (s *sender) batch(ctx context.Context, in *sqs.SendMessageBatchInput) (*sqs.SendMessageBatchOutput, error) {
-	outcomes := make([]outcome[types.SendMessageBatchResultEntry], len(in.Entries))
-	var good []types.SendMessageBatchRequestEntry
-	var places []int
-	for i, e := range in.Entries {
-		if aws.ToString(e.MessageBody) == "" {
-			outcomes[i] = s.empty(ctx, e)
-		} else if err := checkEntry(&e); err != nil {
-			outcomes[i].err = coded(err)
-		} else {
-			good, places = append(good, e), append(places, i)
-		}
+// send sends one message.
+func (s *sender) send(ctx context.Context, e types.SendMessageBatchRequestEntry) (types.SendMessageBatchResultEntry, error) {
+	var o outcome[types.SendMessageBatchResultEntry]
+	if aws.ToString(e.MessageBody) == "" {
+		o = s.empty(ctx, e)
+	} else if err := checkEntry(&e); err != nil {
+		o.err = coded(err)
+	} else {
+		o = s.join.do(ctx, false, e)[0]
 	}
-	for i, o := range s.join.do(ctx, false, good...) {
-		outcomes[places[i]] = o
-	}
-	if len(outcomes) == 1 && outcomes[0].err != nil {
-		return nil, outcomes[0].err
-	}
-	out := &sqs.SendMessageBatchOutput{}
-	for i, o := range outcomes {
-		if o.err != nil {
-			out.Failed = append(out.Failed, failure(in.Entries[i].Id, o.err))
-			continue
-		}
-		o.result.Id = in.Entries[i].Id
-		out.Successful = append(out.Successful, o.result)
-	}
-	return out, nil
+	return o.result, o.err
 }
 
 // empty sends a message without a body by itself, for SQS to refuse: who sends one
@@ -140,10 +120,12 @@ func batchIndex(id *string, n int) (int, bool) {
 func unanswered[R any](n int) []outcome[R] {
 	outcomes := make([]outcome[R], n)
 	for i := range outcomes {
-		outcomes[i].err = entryError("InternalError", "the answer does not mention the entry", false)
+		outcomes[i].err = errUnmentioned
 	}
 	return outcomes
 }
+
+var errUnmentioned = entryError("InternalError", "the answer does not mention the entry", false)
 
 // failures sets the outcomes of entries that failed.
 func failures[R any](outcomes []outcome[R], failed []types.BatchResultErrorEntry) {
@@ -166,16 +148,6 @@ func entryError(code, message string, senderFault bool) error {
 		c.code = gcerrors.Internal
 	}
 	return err
-}
-
-// failure is an entry's failure as SQS tells it.
-func failure(id *string, err error) types.BatchResultErrorEntry {
-	f := types.BatchResultErrorEntry{Id: id, Message: aws.String(err.Error()), Code: aws.String("InternalError")}
-	var api smithy.APIError
-	if errors.As(coded(err), &api) {
-		f.Code, f.SenderFault = aws.String(api.ErrorCode()), api.ErrorFault() == smithy.FaultClient
-	}
-	return f
 }
 
 // checkSum reports a body that did not travel whole. The SDK's own check makes a

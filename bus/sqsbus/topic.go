@@ -31,7 +31,7 @@ func (b *Backend) openTopic(ctx context.Context, cfg aws.Config, a *address, clo
 			return s.Initialize.Add(p, middleware.Before)
 		})
 	})
-	end := awssnssqs.OpenSNSTopic(ctx, front, a.topicARN, &awssnssqs.TopicOptions{BatcherOptions: sendBatches})
+	end := awssnssqs.OpenSNSTopic(ctx, front, a.topicARN, &awssnssqs.TopicOptions{BatcherOptions: *sendBatches})
 	return &topic{end: end, publisher: p, closeIdle: closeIdle}
 }
 
@@ -50,7 +50,7 @@ func (t *topic) Close(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// A publisher is to a topic what [sender] and [front] are to a queue: the
+// A publisher is to a topic what [sender] is to a queue: the
 // middleware of the client that the stock driver gets.
 type publisher struct {
 	client *sns.Client
@@ -61,6 +61,7 @@ type publisher struct {
 func newPublisher(client *sns.Client, arn string, log *slog.Logger) *publisher {
 	p := &publisher{client: client, arn: arn}
 	p.join.send, p.join.log, p.join.action = p.request, log, "PublishBatch"
+	p.join.linger = linger
 	p.join.maxBytes = snsMessageBytes
 	p.join.size = func(e types.PublishBatchRequestEntry) int { return publishSize(&e) }
 	return p
@@ -76,6 +77,14 @@ func (p *publisher) HandleInitialize(ctx context.Context, in middleware.Initiali
 		return next.HandleInitialize(ctx, in)
 	}
 	return answer(p.publish(ctx, batch.PublishBatchRequestEntries[0]))
+}
+
+// answer makes a middleware's results of those of a call.
+func answer[T any](result *T, err error) (middleware.InitializeOutput, middleware.Metadata, error) {
+	if err != nil {
+		return middleware.InitializeOutput{}, middleware.Metadata{}, coded(err)
+	}
+	return middleware.InitializeOutput{Result: result}, middleware.Metadata{}, nil
 }
 
 // snsMessageBytes is the size of a message, and of a whole batch, that SNS takes.

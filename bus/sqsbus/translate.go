@@ -3,8 +3,6 @@ package sqsbus
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
@@ -89,25 +87,13 @@ func (translator) Sent(as func(any) bool) (driver.Sent, bool) {
 // text.
 const base64Key = "base64encoded"
 
-// Details reads a message that was received. When its lease ends is known of
-// those that this package received.
+// Details reads a message that was received. When its lease ends is not known.
 func (translator) Details(as func(any) bool) (driver.Details, bool) {
 	var m types.Message
 	if !as(&m) {
 		return driver.Details{}, false
 	}
-	system := func(name types.MessageSystemAttributeName) string { return m.Attributes[string(name)] }
-	d := driver.Details{
-		ID:               aws.ToString(m.MessageId),
-		ReceiptHandle:    aws.ToString(m.ReceiptHandle),
-		Sent:             milliseconds(system(types.MessageSystemAttributeNameSentTimestamp)),
-		FirstReceived:    milliseconds(system(types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp)),
-		Group:            system(types.MessageSystemAttributeNameMessageGroupId),
-		Deduplication:    system(types.MessageSystemAttributeNameMessageDeduplicationId),
-		SequenceNumber:   system(types.MessageSystemAttributeNameSequenceNumber),
-		DeadLetterSource: system(types.MessageSystemAttributeNameDeadLetterQueueSourceArn),
-	}
-	d.ReceiveCount, _ = strconv.Atoi(system(types.MessageSystemAttributeNameApproximateReceiveCount))
+	d := details(&m)
 	for name, v := range m.MessageAttributes {
 		if name == base64Key {
 			continue
@@ -117,17 +103,5 @@ func (translator) Details(as func(any) bool) (driver.Details, bool) {
 		}
 		d.Attributes[name] = attribute(v)
 	}
-	if l := leaseOf(m.ReceiptHandle); l != nil {
-		d.VisibleAt = l.end()
-	}
 	return d, true
-}
-
-// milliseconds reads a time as SQS writes it: in milliseconds since 1970.
-func milliseconds(s string) time.Time {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.UnixMilli(n)
 }

@@ -25,10 +25,8 @@ type address struct {
 	region   string // for which requests are signed; "" means that of the configuration
 	keep     url.Values
 
-	receive   receiveOptions
-	sns       string // ARN of the topic whose envelopes are opened
-	nackLazy  bool
-	nackDelay time.Duration
+	receive receiveOptions
+	sns     string // ARN of the topic whose envelopes are opened
 
 	config url.Values // for the Go CDK's V2ConfigFromURLParams
 }
@@ -42,7 +40,7 @@ type receiveOptions struct {
 // Parameters by what they are of.
 var (
 	connectionParams = []string{"anonymous", "dualstack", "fips", "hostname_immutable", "profile", "region", "request_checksum_calculation", "response_checksum_validation", "role"}
-	receiveParams    = []string{"nackdelay", "nacklazy", "raw", "snstopicarn", "visibility", "wait", "waittime"}
+	receiveParams    = []string{"raw", "snstopicarn", "visibility", "wait", "waittime"}
 )
 
 // parse reads a URL that names a queue, a topic, or a place if nameless is set.
@@ -154,10 +152,6 @@ func (a *address) set(name, value string) (err error) {
 		*a.receive.visibility, err = wholeSeconds("VisibilityTimeout", value, spec.CheckVisibility)
 	case "wait", "waittime":
 		a.receive.wait, err = wholeSeconds("WaitTimeSeconds", value, spec.CheckWait)
-	case "nackdelay":
-		a.nackDelay, err = wholeSeconds("VisibilityTimeout", value, spec.CheckVisibility)
-	case "nacklazy":
-		a.nackLazy, err = boolean(value)
 	case "snstopicarn":
 		a.sns = value
 		if !strings.HasPrefix(value, "arn:") || strings.Count(value, ":") != 5 {

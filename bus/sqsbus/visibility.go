@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"gocloud.dev/gcerrors"
@@ -16,81 +15,83 @@ import (
 )
 
 // A changer changes the visibility timeouts of messages received from one queue:
-// for the control, for messages that wait in memory, and for those given back.
+// for the controls, for messages that wait in memory, and for those given back.
 type changer struct {
-	client    *sqs.Client
-	queue     string // URL
-	leases    *leases
-	nackDelay time.Duration
-	join      joiner[driver.VisibilityChange, struct{}]
+	client     *sqs.Client
+	queue      string // URL
+	deliveries *deliveries
+	join       joiner[change, struct{}]
 }
 
-func newChanger(client *sqs.Client, queue string, ls *leases, nackDelay time.Duration, log *slog.Logger) *changer {
-	c := &changer{client: client, queue: queue, leases: ls, nackDelay: nackDelay}
-	c.join.send, c.join.log, c.join.action = c.request, log, "ChangeMessageVisibilityBatch"
+// A change makes a message visible again in timeout from now.
+type change struct {
+	delivery *delivery // nil if it is not known
+	handle   string
+	timeout  time.Duration
+}
+
+func newChanger(ctx context.Context, client *sqs.Client, queue string, ds *deliveries, log *slog.Logger) *changer {
+	c := &changer{client: client, queue: queue, deliveries: ds}
+	c.join.send, c.join.ctx, c.join.log, c.join.action = c.request, ctx, log, "ChangeMessageVisibilityBatch"
+	c.join.linger = linger
 	return c
 }
 
-// change makes the changes and returns one error for each. A lease that has been
-// lost is not asked for. Urgent changes do not wait for others to join them.
-func (c *changer) change(ctx context.Context, urgent bool, changes []driver.VisibilityChange) []error {
+// check reports a change that is not to be asked for: of a timeout that SQS does
+// not take, or of a lease that is lost.
+func (c change) check() error {
+	if err := spec.CheckVisibility(c.timeout); err != nil {
+		return err
+	}
+	if err := spec.CheckWholeSeconds("VisibilityTimeout", c.timeout); err != nil {
+		return err
+	}
+	if c.delivery != nil && c.delivery.lost() {
+		return errLost
+	}
+	return nil
+}
+
+// do makes the changes and returns one error for each. Urgent changes do not wait
+// for others to join them.
+func (c *changer) do(ctx context.Context, urgent bool, changes ...change) []error {
 	errs := make([]error, len(changes))
-	var good []driver.VisibilityChange
+	var good []change
 	var places []int
 	for i, v := range changes {
-		switch l := c.leases.find(v.ReceiptHandle); {
-		case spec.CheckVisibility(v.Timeout) != nil:
-			errs[i] = spec.CheckVisibility(v.Timeout)
-		case spec.CheckWholeSeconds("VisibilityTimeout", v.Timeout) != nil:
-			errs[i] = spec.CheckWholeSeconds("VisibilityTimeout", v.Timeout)
-		case l != nil && l.lost():
-			errs[i] = spec.Errorf(spec.MessageNotInflight, "the message's visibility timeout is over")
-		default:
+		if errs[i] = v.check(); errs[i] == nil {
 			good, places = append(good, v), append(places, i)
 		}
 	}
 	for i, o := range c.join.do(ctx, urgent, good...) {
-		errs[places[i]] = o.err
+		errs[places[i]] = refused(o.err)
 	}
 	return errs
 }
 
-// stockNack is the timeout, in seconds, that the stock driver asks for to give a
-// message back, whatever was meant.
-const stockNack = 1
+// refused says of an error that SQS has for a delivery that has lost its message
+// that it means so.
+func refused(err error) error {
+	if errors.Is(err, spec.MessageNotInflight) || errors.Is(err, spec.ReceiptHandleIsInvalid) {
+		return leaseLost(err)
+	}
+	return err
+}
 
-// batch answers ChangeMessageVisibilityBatch, with which the stock driver gives
-// messages back. Where it does, the timeout is the one that was meant. A message
-// whose lease has been lost is not given back, since another receiver may have it.
-// Only what concerns all messages is an error.
-func (c *changer) batch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
-	out := &sqs.ChangeMessageVisibilityBatchOutput{}
-	changes := make([]driver.VisibilityChange, len(in.Entries))
-	urgent := false
-	for i, e := range in.Entries {
-		changes[i] = driver.VisibilityChange{ReceiptHandle: aws.ToString(e.ReceiptHandle), Timeout: time.Duration(e.VisibilityTimeout) * time.Second}
-		if e.VisibilityTimeout != stockNack {
-			continue
-		}
-		changes[i].Timeout = c.nackDelay
-		if l := c.leases.find(changes[i].ReceiptHandle); l != nil && l.isReleased() {
-			changes[i].Timeout, urgent = 0, true
-		}
+// giveBack makes the message of a delivery visible at once, without waiting for
+// the answer: a nack. A message whose lease is lost is not given back, since
+// another receiver may have it. failed is called with an error that concerns all
+// messages of the queue.
+func (c *changer) giveBack(d *delivery, failed func(error)) {
+	if d.lost() {
+		return
 	}
-	for i, err := range c.change(ctx, urgent, changes) {
-		id := in.Entries[i].Id
-		switch nack := in.Entries[i].VisibilityTimeout == stockNack; {
-		case err != nil && concernsAll(err):
-			return nil, err
-		case err != nil && !nack:
-			out.Failed = append(out.Failed, failure(id, err))
-			continue
-		case nack:
-			c.leases.done(changes[i].ReceiptHandle)
+	c.join.post(d.isReleased(), change{d, d.handle, 0}, func(o outcome[struct{}]) {
+		if o.err != nil && c.join.ctx.Err() == nil && concernsAll(o.err) {
+			failed(o.err)
 		}
-		out.Successful = append(out.Successful, types.ChangeMessageVisibilityBatchResultEntry{Id: id})
-	}
-	return out, nil
+		c.deliveries.done(d)
+	})
 }
 
 // concernsAll reports whether an entry's error concerns all messages of the
@@ -104,11 +105,11 @@ func concernsAll(err error) bool {
 }
 
 // request makes one request.
-func (c *changer) request(ctx context.Context, changes []driver.VisibilityChange) ([]outcome[struct{}], error) {
+func (c *changer) request(ctx context.Context, changes []change) ([]outcome[struct{}], error) {
 	in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &c.queue}
 	for i, v := range changes {
 		in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
-			Id: batchID(i), ReceiptHandle: &v.ReceiptHandle, VisibilityTimeout: seconds(v.Timeout),
+			Id: batchID(i), ReceiptHandle: &v.handle, VisibilityTimeout: seconds(v.timeout),
 		})
 	}
 	out, err := c.client.ChangeMessageVisibilityBatch(ctx, in)
@@ -119,11 +120,77 @@ func (c *changer) request(ctx context.Context, changes []driver.VisibilityChange
 	for _, r := range out.Successful {
 		if i, ok := batchIndex(r.Id, len(changes)); ok {
 			outcomes[i] = outcome[struct{}]{}
-			if l := c.leases.find(changes[i].ReceiptHandle); l != nil {
-				l.begin(changes[i].Timeout)
+			if d := changes[i].delivery; d != nil && !d.isSettled() {
+				d.begin(changes[i].timeout)
 			}
 		}
 	}
 	failures(outcomes, out.Failed)
 	return outcomes, nil
+}
+
+// ChangeVisibility makes the changes, in as few requests as can be.
+func (q *queue) ChangeVisibility(ctx context.Context, changes []driver.VisibilityChange) []error {
+	wanted := make([]change, len(changes))
+	for i, v := range changes {
+		wanted[i] = change{q.deliveries.find(v.ReceiptHandle), v.ReceiptHandle, v.Timeout}
+	}
+	return anyError(q.changer.do(ctx, false, wanted...))
+}
+
+// Renew begins leases anew, each for the timeout with which its message was
+// received.
+func (q *queue) Renew(ctx context.Context, handles []string) []error {
+	return q.settle(handles, func(ds []*delivery) []error {
+		changes := make([]change, len(ds))
+		for i, d := range ds {
+			changes[i] = change{d, d.handle, d.visibility}
+		}
+		return q.changer.do(ctx, false, changes...)
+	})
+}
+
+// GiveBack makes messages visible after a delay and settles their deliveries.
+func (q *queue) GiveBack(ctx context.Context, handles []string, after time.Duration) []error {
+	return q.settle(handles, func(ds []*delivery) []error {
+		changes := make([]change, len(ds))
+		for i, d := range ds {
+			changes[i] = change{d, d.handle, after}
+		}
+		errs := q.changer.do(ctx, false, changes...)
+		for i, err := range errs {
+			if err == nil {
+				ds[i].settle()
+				q.deliveries.done(ds[i])
+			}
+		}
+		return errs
+	})
+}
+
+// settle calls f for the deliveries that the handles name, as far as their leases
+// are not lost, and returns one error for each handle, or nil if there is none.
+func (q *queue) settle(handles []string, f func([]*delivery) []error) []error {
+	errs := make([]error, len(handles))
+	var held []*delivery
+	var places []int
+	for i, h := range handles {
+		if d := q.deliveries.find(h); d != nil && !d.lost() {
+			held, places = append(held, d), append(places, i)
+		} else {
+			errs[i] = errLost
+		}
+	}
+	for i, err := range f(held) {
+		errs[places[i]] = err
+	}
+	return anyError(errs)
+}
+
+// anyError returns errs, or nil if there is none among them.
+func anyError(errs []error) []error {
+	if errors.Join(errs...) == nil {
+		return nil
+	}
+	return errs
 }

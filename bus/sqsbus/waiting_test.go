@@ -204,21 +204,6 @@ func TestNoNapAfterAPause(t *testing.T) {
 	})
 }
 
-func TestAPausedClientAnswersOthersThanTheSubscription(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := newEndpoint()
-		e.create(t, "donors", spec.QueueSettings{})
-		q := e.open(t, "")
-		defer shutDown(t, q)
-		q.Release(t.Context())
-		finished := false
-		func() { endReceive(); finished = true }()
-		if !finished {
-			t.Error("a goroutine that is not the subscription's was ended")
-		}
-	})
-}
-
 func TestARequestEndsWithThePause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEndpoint()

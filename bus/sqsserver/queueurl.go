@@ -24,7 +24,7 @@ func (c *call) queue(queueURL string) (*engine.Queue, error) {
 	if queueURL == "" {
 		queueURL = c.req.URL.Path
 		if strings.Count(queueURL, "/") < 2 {
-			return nil, spec.Missing("QueueUrl")
+			return nil, missing("QueueUrl")
 		}
 	}
 	if !strings.Contains(queueURL, "/") {
@@ -35,12 +35,21 @@ func (c *call) queue(queueURL string) (*engine.Queue, error) {
 		return nil, spec.Errorf(spec.InvalidAddress, "The address %.200s is not valid for this endpoint.", queueURL)
 	}
 	if account != c.server.account {
-		return nil, spec.NoQueue(name)
+		return nil, errNoQueue
 	}
 	return c.queueNamed(name)
 }
 
-func (c *call) queueNamed(name string) (*engine.Queue, error) { return c.server.engine.Queue(name) }
+// errNoQueue has AWS's text, which does not name the queue.
+var errNoQueue = &spec.Error{Code: spec.QueueDoesNotExist, Message: "The specified queue does not exist."}
+
+func (c *call) queueNamed(name string) (*engine.Queue, error) {
+	q, err := c.server.engine.Queue(name)
+	if err != nil {
+		return nil, errNoQueue
+	}
+	return q, nil
+}
 
 // splitQueueURL returns the account and the name in a queue's URL or path.
 func splitQueueURL(u string) (account, name string, ok bool) {
@@ -62,8 +71,8 @@ func splitQueueURL(u string) (account, name string, ok bool) {
 	return account, name, name != "" && account != ""
 }
 
-// ARN returns the ARN of the queue with that name.
-func (s *Server) ARN(name string) string {
+// arn returns the ARN of the queue with that name.
+func (s *Server) arn(name string) string {
 	partition := "aws"
 	switch {
 	case strings.HasPrefix(s.region, "cn-"):
@@ -74,10 +83,10 @@ func (s *Server) ARN(name string) string {
 	return "arn:" + partition + ":sqs:" + s.region + ":" + s.account + ":" + name
 }
 
-// QueueOf returns the name of the queue with that ARN, which need not exist. It
-// reports false for ARNs of other services, regions and accounts.
-func (s *Server) QueueOf(arn string) (string, bool) {
-	return strings.CutPrefix(arn, s.ARN(""))
+// nameInARN returns the name of the queue with that ARN. It reports false for
+// ARNs of other services, regions and accounts.
+func (s *Server) nameInARN(arn string) (string, bool) {
+	return strings.CutPrefix(arn, s.arn(""))
 }
 
 // isARN reports whether s has the form of an ARN, of whatever resource.

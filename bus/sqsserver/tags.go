@@ -3,8 +3,6 @@ package sqsserver
 import (
 	"maps"
 	"slices"
-
-	"omnibus/bus/spec"
 )
 
 // ListQueueTags, TagQueue and UntagQueue.
@@ -23,7 +21,7 @@ func (a *listQueueTags) run(c *call) error {
 		return err
 	}
 	a.tags, err = q.Tags()
-	return err
+	return gone(err)
 }
 
 func (a *listQueueTags) answer(w writer) {
@@ -56,9 +54,9 @@ func (a *tagQueue) run(c *call) error {
 		return err
 	}
 	if len(a.tags) == 0 {
-		return spec.Missing("Tags")
+		return missing("Tags")
 	}
-	return q.Tag(a.tags)
+	return gone(q.Tag(a.tags))
 }
 
 type untagQueue struct {
@@ -80,7 +78,7 @@ func (a *untagQueue) run(c *call) error {
 		return err
 	}
 	if len(a.keys) == 0 {
-		return spec.Missing("TagKeys")
+		return missing("TagKeys")
 	}
-	return q.Untag(a.keys)
+	return gone(q.Untag(a.keys))
 }

@@ -1,6 +1,7 @@
 package sqsserver
 
 import (
+	"errors"
 	"time"
 
 	"omnibus/bus/engine"
@@ -43,12 +44,22 @@ func (e *visibilityEntry) member(name []byte, r *jsonReader) {
 
 func (e *visibilityEntry) change(q *engine.Queue) error {
 	if e.receipt == "" {
-		return spec.Missing("ReceiptHandle")
+		return missing("ReceiptHandle")
 	}
 	if e.timeout == nil {
-		return spec.Missing("VisibilityTimeout")
+		return missing("VisibilityTimeout")
 	}
-	return q.ChangeVisibility(e.receipt, time.Duration(*e.timeout)*time.Second)
+	d := time.Duration(*e.timeout) * time.Second
+	if spec.CheckVisibility(d) != nil {
+		return invalidParameter(*e.timeout, "VisibilityTimeout", "VisibilityTimeout must be an integer between 0 and 43200.")
+	}
+	err := q.ChangeVisibility(e.receipt, d)
+	if errors.Is(err, spec.InvalidParameterValue) {
+		if _, held := q.VisibleAt(e.receipt); held {
+			return invalidParameter(*e.timeout, "VisibilityTimeout", "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].")
+		}
+	}
+	return receiptError(err, e.receipt, "Message does not exist or is not available for visibility timeout change.")
 }
 
 func (a *changeMessageVisibility) member(name []byte, r *jsonReader) {
