@@ -133,7 +133,7 @@ func checkAttributeValue(a NamedAttribute) error {
 	default:
 		return bad("has no such type; allowed are String, Number and Binary, with an optional .label")
 	}
-	if baseType(a.DataType) == "Number" && !isNumber(a.StringValue) {
+	if baseType(a.DataType) == "Number" && !IsNumber(a.StringValue) {
 		return bad("must be a number, not " + quoteShort(a.StringValue))
 	}
 	return CheckCharacters("attribute "+a.Name, a.StringValue)

@@ -58,10 +58,10 @@ func isNameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
 
-// isNumber reports whether s is a decimal number, as a Number attribute must
+// IsNumber reports whether s is a decimal number, as a Number attribute must
 // be. SQS keeps 38 digits of precision; how many s has is not checked, since
 // the text is passed on as it is.
-func isNumber(s string) bool {
+func IsNumber(s string) bool {
 	if strings.ContainsAny(s, "xXpP_nN") { // forms of Go's, not of SQS's: hexadecimal, 1_000, NaN, Inf
 		return false
 	}
