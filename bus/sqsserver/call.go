@@ -27,16 +27,24 @@ type call struct {
 	reader    jsonReader
 	json      jsonWriter // the answer, in one of the two
 	xml       xmlWriter
+	w         http.ResponseWriter
+	inParts   bool // the answer is none of an error, so parts of it may be sent
+	begun     bool // one has been sent
 }
 
-var calls = sync.Pool{New: func() any { return &call{} }}
+var calls = sync.Pool{New: func() any {
+	c := &call{}
+	c.json.to, c.xml.to = c, c
+	return c
+}}
 
 // maxPooled keeps the memory of the rare large requests from staying.
 const maxPooled = 64 << 10
 
-func newCall(s *Server, r *http.Request) *call {
+func newCall(s *Server, w http.ResponseWriter, r *http.Request) *call {
 	c := calls.Get().(*call)
-	c.server, c.req, c.query, c.requestID = s, r, false, newRequestID()
+	c.server, c.w, c.req, c.query, c.requestID = s, w, r, false, newRequestID()
+	c.inParts, c.begun = false, false
 	c.body = c.body[:0]
 	return c
 }
@@ -45,7 +53,7 @@ func (c *call) free() {
 	if cap(c.body)+cap(c.json.buf)+cap(c.xml.buf) > maxPooled {
 		return
 	}
-	c.server, c.req, c.reader = nil, nil, jsonReader{}
+	c.server, c.w, c.req, c.reader = nil, nil, nil, jsonReader{}
 	calls.Put(c)
 }
 
@@ -57,14 +65,15 @@ func newRequestID() string {
 	return spec.ID(b, 4)
 }
 
-// maxRequestBytes is more than a full batch needs in the form in which its bytes
-// take the most room that clients use: three for one, in both protocols.
-const maxRequestBytes = 3*spec.MaxMessageBytes + spec.MaxMessageBytes/4
+// MaxRequestBytes is how much of a request's body the server reads. It is more
+// than a full batch needs in the form in which its bytes take the most room that
+// clients use: three for one, in both protocols.
+const MaxRequestBytes = 3*spec.MaxMessageBytes + spec.MaxMessageBytes/4
 
 // read reads the body. action is the action's name, if the protocol tells it
 // before the body.
 func (c *call) read(action string) error {
-	if c.req.ContentLength > maxRequestBytes {
+	if c.req.ContentLength > MaxRequestBytes {
 		return c.tooLarge(action)
 	}
 	buf := c.body
@@ -75,13 +84,17 @@ func (c *call) read(action string) error {
 	}
 	for {
 		if len(buf) == cap(buf) {
-			buf = slices.Grow(buf, max(512, len(buf)))
+			more := max(512, len(buf))
+			if missing := int(c.req.ContentLength) + 1 - len(buf); missing > 0 {
+				more = min(more, missing) // a body in memory takes no more than it has
+			}
+			buf = slices.Grow(buf, more)
 		}
 		n, err := c.req.Body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		c.body = buf
 		switch {
-		case len(buf) > maxRequestBytes:
+		case len(buf) > MaxRequestBytes:
 			return c.tooLarge(action)
 		case err == io.EOF:
 			return nil
@@ -99,14 +112,18 @@ func (c *call) tooLarge(action string) error {
 	return messageTooLong(spec.MaxMessageBytes)
 }
 
-// send sends the answer.
-func (c *call) send(w http.ResponseWriter, status int, answer []byte) {
-	h := w.Header()
+// send sends the answer, or what of it has not been sent.
+func (c *call) send(status int, answer []byte) {
+	if c.begun {
+		_, _ = c.w.Write(answer)
+		return
+	}
+	h := c.w.Header()
 	values := [...]string{c.requestID, strconv.Itoa(len(answer))} // one allocation for both
 	h["X-Amzn-Requestid"] = values[0:1:1]
 	h["Content-Length"] = values[1:2:2]
-	w.WriteHeader(status)
-	_, _ = w.Write(answer) // an error is that the client has gone; there is nobody to tell
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(answer) // an error is that the client has gone; there is nobody to tell
 }
 
 // An action is one action of the API, for one request: it takes the request's

@@ -15,10 +15,12 @@
 // the Query protocol: a form in the body of a POST, or in the URL of a GET.
 // Signatures are not looked at. A QueueUrl counts by its path only, and may be
 // the name of a queue; without one, the path of the request is taken. Queue URLs
-// in answers have the host that the request was sent to.
+// in answers begin with what the request was sent to, as the client or a proxy's
+// X-Forwarded-Proto, -Host and -Prefix say, or with [Options].ExternalURL.
 //
 // All 23 actions are there; each file that has a family of them opens with what
-// it supports. Answers are in memory before they are sent, and a handler ends
+// it supports. An answer over 32 KiB is sent in parts as it is written, so that a
+// client that does not read holds no more than a part in memory. A handler ends
 // when its request does.
 //
 // # Compared with AWS

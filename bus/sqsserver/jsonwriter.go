@@ -9,7 +9,10 @@ import (
 )
 
 // jsonWriter is the writer of the JSON protocol.
-type jsonWriter struct{ buf []byte }
+type jsonWriter struct {
+	buf []byte
+	to  *call // whose long answers are sent in parts; nil for a document in memory
+}
 
 // begin starts a structure, end ends it.
 func (w *jsonWriter) begin() { w.buf = append(w.buf, '{') }
@@ -31,7 +34,13 @@ func (w *jsonWriter) name(name string) {
 
 func (w *jsonWriter) text(name, value string) {
 	w.name(name)
-	w.buf = appendJSON(w.buf, value)
+	w.buf = append(w.buf, '"')
+	for value != "" {
+		var part string
+		part, value = nextPart(value)
+		w.buf = w.to.sendPart(appendJSONText(w.buf, part))
+	}
+	w.buf = append(w.buf, '"')
 }
 
 func (w *jsonWriter) number(name string, n int64) {
@@ -47,7 +56,11 @@ func (w *jsonWriter) boolean(name string, b bool) {
 func (w *jsonWriter) blob(name string, b []byte) {
 	w.name(name)
 	w.buf = append(w.buf, '"')
-	w.buf = base64.StdEncoding.AppendEncode(w.buf, b)
+	for len(b) > blobPart {
+		w.buf = w.to.sendPart(base64.StdEncoding.AppendEncode(w.buf, b[:blobPart]))
+		b = b[blobPart:]
+	}
+	w.buf = w.to.sendPart(base64.StdEncoding.AppendEncode(w.buf, b))
 	w.buf = append(w.buf, '"')
 }
 
@@ -92,9 +105,15 @@ func (w *jsonWriter) beginEntry(_, _, name string) {
 func (w *jsonWriter) endEntry(string) { w.end() }
 func (w *jsonWriter) endMap()         { w.end() }
 
-// appendJSON appends a quoted string. Bytes that are not UTF-8 become U+FFFD.
+// appendJSON appends a quoted string.
 func appendJSON(buf []byte, s string) []byte {
-	buf = append(buf, '"')
+	buf = appendJSONText(append(buf, '"'), s)
+	return append(buf, '"')
+}
+
+// appendJSONText appends what stands between the quotes of a string. Bytes that
+// are not UTF-8 become U+FFFD.
+func appendJSONText(buf []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -128,6 +147,5 @@ func appendJSON(buf []byte, s string) []byte {
 		i++
 		start = i
 	}
-	buf = append(buf, s[start:]...)
-	return append(buf, '"')
+	return append(buf, s[start:]...)
 }

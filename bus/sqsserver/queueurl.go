@@ -9,11 +9,7 @@ import (
 
 // queueURL returns the URL of a queue as the client of this request reaches it.
 func (c *call) queueURL(name string) string {
-	scheme := "http://"
-	if c.req.TLS != nil {
-		scheme = "https://"
-	}
-	return scheme + c.req.Host + "/" + c.server.account + "/" + name
+	return c.base() + "/" + c.server.account + "/" + name
 }
 
 // queue returns the queue that a QueueUrl names, or the request's own path if

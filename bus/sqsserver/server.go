@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"omnibus/bus/engine"
@@ -18,6 +19,11 @@ type Options struct {
 	Engine  *engine.Engine // holds the queues; nil means a new one
 	Region  string         // in ARNs; default us-east-1
 	Account string         // in ARNs and queue URLs, 12 digits; default 000000000000
+
+	// ExternalURL is what queue URLs begin with, where clients reach the server
+	// by another address than their requests say: scheme, host, and a path if
+	// need be.
+	ExternalURL string
 }
 
 // A Server is an SQS endpoint: an [http.Handler]. It is safe for concurrent use
@@ -26,13 +32,14 @@ type Server struct {
 	engine   *engine.Engine
 	region   string
 	account  string
+	external string     // ExternalURL, without a final slash
 	policies sync.Mutex // makes a change of a queue's Policy one step
 	draining context.Context
 	drain    context.CancelFunc
 }
 
 // CheckOptions reports a region that has other characters than a-z, 0-9 and
-// hyphens, and an account that is not 12 digits.
+// hyphens, an account that is not 12 digits, and an external URL that is none.
 func CheckOptions(o *Options) error {
 	for _, c := range o.Region {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
@@ -41,6 +48,9 @@ func CheckOptions(o *Options) error {
 	}
 	if o.Account != "" && !isAccount(o.Account) {
 		return fmt.Errorf("sqsserver: account %q is not 12 digits", o.Account)
+	}
+	if o.ExternalURL != "" {
+		return checkExternalURL(o.ExternalURL)
 	}
 	return nil
 }
@@ -54,7 +64,7 @@ func New(opts *Options) *Server {
 	if err := CheckOptions(opts); err != nil {
 		panic(err)
 	}
-	s := &Server{engine: opts.Engine, region: opts.Region, account: opts.Account}
+	s := &Server{engine: opts.Engine, region: opts.Region, account: opts.Account, external: strings.TrimRight(opts.ExternalURL, "/")}
 	if s.engine == nil {
 		s.engine = engine.New(nil)
 	}
@@ -78,12 +88,12 @@ func (s *Server) Drain() { s.drain() }
 
 // ServeHTTP answers one request of either protocol.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := newCall(s, r)
+	c := newCall(s, w, r)
 	defer c.free()
 	if target := r.Header["X-Amz-Target"]; len(target) > 0 {
-		c.serveJSON(w, target[0])
+		c.serveJSON(target[0])
 	} else {
-		c.serveQuery(w)
+		c.serveQuery()
 	}
 }
 
@@ -93,10 +103,10 @@ var (
 	xmlType  = []string{"text/xml"}
 )
 
-func (c *call) serveJSON(w http.ResponseWriter, target string) {
+func (c *call) serveJSON(target string) {
 	answer := &c.json
 	answer.buf = answer.buf[:0]
-	h := w.Header()
+	h := c.w.Header()
 	h["Content-Type"] = jsonType
 	status := http.StatusOK
 	a, err := c.decodeJSON(target)
@@ -109,13 +119,14 @@ func (c *call) serveJSON(w http.ResponseWriter, target string) {
 	case err != nil:
 		status = answer.writeError(h, asSpecError(err))
 	default:
+		c.inParts = true
 		answer.begin()
 		if a, ok := a.(answerer); ok {
 			a.answer(answer)
 		}
 		answer.end()
 	}
-	c.send(w, status, answer.buf)
+	c.send(status, answer.buf)
 }
 
 const targetPrefix = "AmazonSQS."
@@ -149,11 +160,11 @@ func (c *call) decode(a action, body []byte) error {
 
 const xmlNamespace = "http://queue.amazonaws.com/doc/2012-11-05/"
 
-func (c *call) serveQuery(w http.ResponseWriter) {
+func (c *call) serveQuery() {
 	c.query = true
 	answer := &c.xml
 	answer.buf = answer.buf[:0]
-	h := w.Header()
+	h := c.w.Header()
 	h["Content-Type"] = xmlType
 	status := http.StatusOK
 	name, a, err := c.decodeQuery()
@@ -173,6 +184,7 @@ func (c *call) serveQuery(w http.ResponseWriter) {
 		}
 		status = answer.writeError(e, c.requestID)
 	default:
+		c.inParts = true
 		answer.buf = append(answer.buf, `<?xml version="1.0"?><`+name+`Response xmlns="`+xmlNamespace+`">`...)
 		if a, ok := a.(answerer); ok {
 			answer.open(name + "Result")
@@ -184,7 +196,7 @@ func (c *call) serveQuery(w http.ResponseWriter) {
 		answer.close("ResponseMetadata")
 		answer.close(name + "Response")
 	}
-	c.send(w, status, answer.buf)
+	c.send(status, answer.buf)
 }
 
 // errNoRequest is the error of a GET that names no action, as a browser's or a

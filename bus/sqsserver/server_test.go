@@ -35,7 +35,10 @@ func TestServerHasAllActions(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	for _, o := range []sqsserver.Options{{Region: "us east"}, {Account: "12"}, {Account: "12345678901x"}} {
+	for _, o := range []sqsserver.Options{
+		{Region: "us east"}, {Account: "12"}, {Account: "12345678901x"},
+		{ExternalURL: "sqs.example"}, {ExternalURL: "ftp://sqs.example"}, {ExternalURL: "http://user@sqs.example"}, {ExternalURL: "http://sqs.example?a=b"},
+	} {
 		if sqsserver.CheckOptions(&o) == nil {
 			t.Errorf("%+v is taken", o)
 		}

@@ -9,7 +9,10 @@ import (
 )
 
 // xmlWriter is the writer of the Query protocol.
-type xmlWriter struct{ buf []byte }
+type xmlWriter struct {
+	buf []byte
+	to  *call // whose long answers are sent in parts
+}
 
 func (w *xmlWriter) open(element string) {
 	w.buf = append(w.buf, '<')
@@ -25,7 +28,11 @@ func (w *xmlWriter) close(element string) {
 
 func (w *xmlWriter) text(name, value string) {
 	w.open(name)
-	w.buf = appendXML(w.buf, value)
+	for value != "" {
+		var part string
+		part, value = nextPart(value)
+		w.buf = w.to.sendPart(appendXML(w.buf, part))
+	}
 	w.close(name)
 }
 
@@ -43,7 +50,11 @@ func (w *xmlWriter) boolean(name string, b bool) {
 
 func (w *xmlWriter) blob(name string, b []byte) {
 	w.open(name)
-	w.buf = base64.StdEncoding.AppendEncode(w.buf, b)
+	for len(b) > blobPart {
+		w.buf = w.to.sendPart(base64.StdEncoding.AppendEncode(w.buf, b[:blobPart]))
+		b = b[blobPart:]
+	}
+	w.buf = w.to.sendPart(base64.StdEncoding.AppendEncode(w.buf, b))
 	w.close(name)
 }
 

@@ -13,10 +13,16 @@
 // name below localhost nor one given by -host, and requests of pages whose origin
 // -cors does not name. Programs notice nothing of that.
 //
+// No client can keep it from serving the others. A request has 5 seconds to
+// arrive, and each 32 KiB of an answer 5 seconds to be taken. A connection may be
+// idle for 10 minutes; where descriptors run out, the one that has been idle the
+// longest makes way. Of bodies over 64 KiB, 128 MiB are taken at a time; past that
+// the answer is 503, ServiceUnavailable, which SDKs retry.
+//
 // It prints its address and an example of BUS_URL once it listens. SIGTERM and
 // SIGINT drain it: long polls answer empty at once, requests in progress finish,
-// and it exits with status 0. A second signal ends it at once. The exit status
-// is 1 when something failed, and 2 for a command line that makes no sense.
+// within 5 seconds, and it exits with status 0. A second signal ends it at once.
+// The exit status is 1 when something failed, and 2 for a command line that makes no sense.
 //
 // It uses one processor at a time; GOMAXPROCS in the environment sets another
 // number.

@@ -19,8 +19,16 @@ const (
 	// is a matter of milliseconds.
 	readTimeout = 5 * time.Second
 
+	// idleTimeout is how long a connection may wait for its next request. It is
+	// longer than SDKs keep theirs, so that none is closed under a request.
+	idleTimeout = 10 * time.Minute
+
+	// spareDescriptors is how many descriptors are left for what is not a
+	// client's connection.
+	spareDescriptors = 32
+
 	// drainTimeout is how long requests in progress may take after a signal. It
-	// is longer than readTimeout, so no client can make the program wait for it.
+	// is longer than readTimeout and drainWriteTimeout, so no client can make the program wait for it.
 	drainTimeout = 10 * time.Second
 )
 
@@ -51,7 +59,8 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	base := "http://" + reachable(l.Addr().(*net.TCPAddr)).String()
 	fmt.Fprintf(stdout, "sqsd: listening on %s, in memory\nBUS_URL=%s/%s/%s\n", base, base, c.account, name)
-	return serve(ctx, l, &guard{next: server, hosts: c.hosts, addresses: remote, cors: c.cors}, server.Drain)
+	conns := newConnections(l, min(maxConns, max(descriptorLimit()-spareDescriptors, 1)))
+	return serve(ctx, conns, &guard{next: server, hosts: c.hosts, addresses: remote, cors: c.cors}, server.Drain)
 }
 
 // reachable returns the address under which this machine's programs reach one
@@ -66,26 +75,26 @@ func reachable(a *net.TCPAddr) netip.AddrPort {
 
 // serve serves until ctx ends, and then drains: it calls drain and waits for the
 // requests in progress.
-func serve(ctx context.Context, l net.Listener, handler http.Handler, drain func()) error {
-	// One deadline is for the arrival of a whole request, header and body, and
-	// costs no more than one for the header does. When the request is there,
-	// net/http lifts it, so it is none for polls that wait. Answers have no
-	// deadline: it would be one more for every request, and a client that does
-	// not read what it asked for holds nobody up but itself.
+func serve(ctx context.Context, conns *connections, handler http.Handler, drain func()) error {
 	h := &http.Server{
-		Handler:        handler,
+		Handler: &intake{next: handler},
+		// One deadline is for the arrival of a whole request, header and body,
+		// and costs no more than one for the header does. When the request is
+		// there, net/http lifts it, so it is none for polls that wait.
 		ReadTimeout:    readTimeout,
-		IdleTimeout:    -1, // none, instead of ReadTimeout: SDKs keep connections
+		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: 64 << 10,
+		ConnState:      conns.changed,
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- h.Serve(l) }()
+	go func() { failed <- h.Serve(conns) }()
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
 	}
 	drain()
+	conns.drain()
 	drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	err := h.Shutdown(drainCtx)

@@ -62,6 +62,12 @@ type bubble struct {
 
 func serveInBubble(t *testing.T) *bubble {
 	t.Helper()
+	return serveAtMost(t, maxConns)
+}
+
+// serveAtMost is serveInBubble with so many connections at most.
+func serveAtMost(t *testing.T, most int) *bubble {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	b := &bubble{
 		pipes: &pipes{conns: make(chan net.Conn), closed: make(chan struct{})},
@@ -70,7 +76,7 @@ func serveInBubble(t *testing.T) *bubble {
 	if _, err := b.server.Engine().Create("q", spec.QueueSettings{}); err != nil {
 		t.Fatal(err)
 	}
-	go func() { b.ended <- serve(ctx, b.pipes, b.server, b.server.Drain) }()
+	go func() { b.ended <- serve(ctx, newConnections(b.pipes, most), b.server, b.server.Drain) }()
 	return b
 }
 
@@ -83,10 +89,15 @@ func (b *bubble) connect() net.Conn {
 	return conn
 }
 
+// ask sends a form on a connection.
+func ask(conn net.Conn, form string) {
+	fmt.Fprintf(conn, "POST /000000000000/q HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", len(form), form)
+}
+
 // post sends a form on a connection and returns the answer.
 func (b *bubble) post(conn net.Conn, form string) string {
 	b.t.Helper()
-	fmt.Fprintf(conn, "POST /000000000000/q HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", len(form), form)
+	ask(conn, form)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		b.t.Fatal(err)
@@ -159,7 +170,7 @@ func TestLongPollIsNotCutOff(t *testing.T) {
 			if got := b.post(conn, "Action=ReceiveMessage&WaitTimeSeconds=20"); !strings.Contains(got, "ReceiveMessageResponse") || time.Since(begun) != 20*time.Second {
 				t.Errorf("answered after %v: %s", time.Since(begun), got)
 			}
-			time.Sleep(time.Hour) // and the connection stays
+			time.Sleep(idleTimeout - time.Second) // and the connection stays
 		}
 		if err := conn.Close(); err != nil {
 			t.Error(err)
