@@ -115,6 +115,16 @@ func TestREADMEControlsAreWhatBackendsDeclare(t *testing.T) {
 	}
 }
 
+// Errors name the package of every scheme that this module's backends register.
+func TestEveryBackendsPackageIsNamedWhereItIsMissing(t *testing.T) {
+	for _, scheme := range bus.DefaultMux().Schemes() {
+		_, err := new(bus.Mux).Open(t.Context(), scheme+"://host/0/name")
+		if err == nil || !strings.Contains(err.Error(), "backend of package omnibus/bus/") {
+			t.Errorf("a mux that does not know %s says: %v", scheme, err)
+		}
+	}
+}
+
 // The README's program and its test are the examples, which are built and run with
 // everything else.
 func TestREADMECodeIsTheExamples(t *testing.T) {

@@ -3,6 +3,8 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -47,7 +49,7 @@ func TestOpenRefusesBadURLs(t *testing.T) {
 		"nope://donors":                    `bus: open nope://donors: unknown scheme "nope"; known are mem, mempubsub (a scheme is known once its backend's package is imported)`,
 		"donors":                           `unknown scheme ""; known are mem, mempubsub`,
 		"mem://a b":                        "the URL does not parse: invalid character",
-		"mem://user:secret@donors":         "bus: open mem://user:xxxxx@donors: credentials do not belong in the URL",
+		"mem://user:secret@donors":         "bus: open mem://xxxxx@donors: InvalidParameterValue: credentials do not belong in the URL",
 		"mem://":                           `queue name "" must have 1 to 80 characters of A-Z, a-z, 0-9, hyphen and underscore, and may end in .fifo`,
 		"mem://donors/x":                   `queue name "donors/x" must have`,
 		"mem://donors?frob=1":              `unknown parameter "frob"; known are delay, retention, fifo, contentdedup, dlq, maxreceives, visibility, wait`,
@@ -79,6 +81,70 @@ func TestOpenRefusesBadURLs(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("open %q gives away the password: %v", url, err)
+		}
+	}
+}
+
+func TestAnUnknownSchemeNamesThePackageToImport(t *testing.T) {
+	for scheme, pkg := range map[string]string{
+		"mem": "omnibus/bus/membus", "mempubsub": "omnibus/bus/plainbus", "awssns": "omnibus/bus/sqsbus",
+		"awssqs": "omnibus/bus/sqsbus", "http": "omnibus/bus/sqsbus", "https": "omnibus/bus/sqsbus",
+	} {
+		_, err := new(bus.Mux).Open(t.Context(), scheme+"://host/0/donors")
+		if want := `register the backend of package ` + pkg + ` on this mux; none is known`; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s gives\n%v\nwant an error with\n%s", scheme, err, want)
+		}
+	}
+	// This test's binary has package sqsbus not imported.
+	_, err := bus.Open(t.Context(), "http://127.0.0.1:9324/000000000000/donors")
+	if want := `unknown scheme "http"; import _ "omnibus/bus/sqsbus", whose backend opens it; known are mem, mempubsub`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("http gives\n%v\nwant an error with\n%s", err, want)
+	}
+}
+
+func TestASchemeCanBeFreedAndRegisteredAnew(t *testing.T) {
+	mux := newMux()
+	open(t, mux, "mem://donors")
+	mux.Unregister(membus.Scheme)
+	mux.Unregister("nope")
+	if _, err := mux.Open(t.Context(), "mem://donors"); gcerrors.Code(err) != gcerrors.InvalidArgument {
+		t.Errorf("a scheme that was freed: %v", err)
+	}
+	mux.Register(membus.Scheme, plainbus.New())
+	if q := open(t, mux, "mem://donors"); q.Supports(bus.ControlPurge) {
+		t.Error("the scheme opens queues of the backend that it had before")
+	}
+}
+
+// A quoter is a backend of the Go CDK that repeats the URL in its errors, as most do.
+type quoter struct{}
+
+func (quoter) OpenTopicURL(_ context.Context, u *url.URL) (*pubsub.Topic, error) {
+	return nil, fmt.Errorf("open topic %v: no such host", u)
+}
+
+func TestSecretsAreStruckOutWhereverAURLIsRefused(t *testing.T) {
+	const secret = "PW-s3cr3t"
+	mux := newMux()
+	mux.Fallback = new(pubsub.URLMux)
+	mux.Fallback.RegisterTopic("quoted", quoter{})
+	for _, url := range []string{
+		"mem://u:" + secret + "@donors", "mem://donors?password=" + secret, "mem://donors?delay=http://u:" + secret + "@host",
+		"mem://donors/u:" + secret + "@host", "mem:u:" + secret + "@donors", "mem://donors#" + secret, "mem://donors?X-Amz-Security-Token=" + secret,
+		"mem://u:" + secret + "/@donors", "u:" + secret + "@donors", "nope://donors?token=" + secret,
+		"mempubsub://donors?accesskey=" + secret, "mempubsub://donors?ackdeadline=u:" + secret + "@host", "mempubsub://donors/u:" + secret + "@host",
+		"quoted://host?password=" + secret + "&b=a b", "quoted://host/u:" + secret + "@x",
+	} {
+		_, openErr := mux.Open(t.Context(), url)
+		_, createErr := mux.Create(t.Context(), url, bus.QueueSettings{})
+		_, listErr := mux.List(t.Context(), url, "")
+		for what, err := range map[string]error{"open": openErr, "create": createErr, "list": listErr} {
+			if err == nil && what == "open" {
+				t.Errorf("%s opens", url)
+			}
+			if err != nil && strings.Contains(err.Error(), secret) {
+				t.Errorf("%s %s: %v", what, url, err)
+			}
 		}
 	}
 }

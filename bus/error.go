@@ -10,9 +10,12 @@ import (
 	"gocloud.dev/gcerrors"
 	"gocloud.dev/pubsub"
 	cdk "gocloud.dev/pubsub/driver"
+
+	"omnibus/bus/driver"
 )
 
-// opError is an error that names the operation, the queue and the cause.
+// opError is an error that names the operation, the queue and the cause. Its text
+// shows no secrets of the queue's URL, whatever the cause quotes of that.
 type opError struct {
 	op, url string
 	cause   error
@@ -20,8 +23,17 @@ type opError struct {
 }
 
 func newError(op, rawURL string, code gcerrors.ErrorCode, cause error) error {
-	return &opError{op: op, url: redact(rawURL), cause: cause, code: coded(code)}
+	e := &opError{op: op, cause: cause, code: coded(code)}
+	if rawURL != "" {
+		e.url, e.cause = driver.Redact(rawURL), driver.RedactError(cause, rawURL)
+	}
+	return e
 }
+
+// Redact returns a URL as errors of this package name it, fit for logs and screens:
+// credentials, parameters that are named as secrets are, and the same within URLs that
+// are parameters, are struck out.
+func Redact(rawURL string) string { return driver.Redact(rawURL) }
 
 // unsupported returns the error of a control that a backend lacks.
 func unsupported(op, rawURL string, c Control) error {
@@ -40,15 +52,6 @@ func (e *opError) Error() string {
 }
 
 func (e *opError) Unwrap() []error { return []error{e.cause, e.code} }
-
-// redact hides what may be a secret in a URL.
-func redact(rawURL string) string {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return "(a URL that does not parse)"
-	}
-	return u.Redacted()
-}
 
 // coded returns an error with a code of the Go CDK. The Go CDK has no function
 // for that; it wraps, and so codes, the errors that a driver returns, so a driver

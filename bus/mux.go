@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -46,7 +47,15 @@ func List(ctx context.Context, url, prefix string) ([]string, error) {
 	return defaultMux.List(ctx, url, prefix)
 }
 
-// Register makes o open the URLs of a scheme. It panics if the scheme is taken.
+// Register makes o open the URLs of a scheme. It panics if the scheme is taken: see
+// [Mux.Unregister].
+//
+// On [DefaultMux], importing a backend's package registers all schemes of that
+// backend. Package sqsbus thereby claims http and https, so that the URL of a queue,
+// as SQS, sqsd and [Create] print it, can be opened as it is, and one variable holds
+// it whatever the backend. Nothing else in this module, nor a driver of the Go CDK,
+// names queues by such URLs. A program that has another backend for them frees the
+// schemes first, or uses a mux of its own.
 func (m *Mux) Register(scheme string, o driver.Opener) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -57,6 +66,15 @@ func (m *Mux) Register(scheme string, o driver.Opener) {
 		m.openers = map[string]driver.Opener{}
 	}
 	m.openers[scheme] = o
+}
+
+// Unregister frees a scheme, so that its URLs go to the fallback or another backend can
+// be registered. Queues that are open stay so. If the scheme is not registered,
+// nothing happens.
+func (m *Mux) Unregister(scheme string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.openers, scheme)
 }
 
 // Schemes returns the registered schemes, sorted, without those of the
@@ -147,18 +165,15 @@ func (m *Mux) Local(rawURL string) (bool, error) {
 // find returns the URL and its opener, which is nil when the fallback knows the
 // scheme.
 func (m *Mux) find(op, rawURL string) (driver.Opener, *url.URL, error) {
-	bad := func(format string, args ...any) (driver.Opener, *url.URL, error) {
-		return nil, nil, newError(op, rawURL, gcerrors.InvalidArgument, fmt.Errorf(format, args...))
+	bad := func(err error) (driver.Opener, *url.URL, error) {
+		return nil, nil, newError(op, rawURL, gcerrors.InvalidArgument, err)
 	}
 	if rawURL == "" {
-		return bad("no URL is given; one like mem://donors is needed")
+		return bad(errors.New("no URL is given; one like mem://donors is needed"))
 	}
-	u, err := url.Parse(rawURL)
+	u, err := driver.ParseURL(rawURL)
 	if err != nil {
-		return bad("the URL does not parse: %w", errors.Unwrap(err)) // url.Error repeats the URL
-	}
-	if u.User != nil {
-		return bad("credentials do not belong in the URL; give them to the backend's own configuration")
+		return bad(err)
 	}
 	m.mu.Lock()
 	o := m.openers[u.Scheme]
@@ -169,13 +184,41 @@ func (m *Mux) find(op, rawURL string) (driver.Opener, *url.URL, error) {
 	if m.Fallback != nil && (m.Fallback.ValidTopicScheme(u.Scheme) || m.Fallback.ValidSubscriptionScheme(u.Scheme)) {
 		return nil, u, nil
 	}
+	return bad(m.unknownScheme(u.Scheme))
+}
+
+// backends are the packages of this module whose backends open the URLs of a scheme.
+// They are named, and not imported, so that an error can tell what to import.
+var backends = map[string]string{
+	"awssns":    "sqsbus",
+	"awssqs":    "sqsbus",
+	"http":      "sqsbus",
+	"https":     "sqsbus",
+	"mem":       "membus",
+	"mempubsub": "plainbus",
+}
+
+// unknownScheme returns the error of a URL whose scheme nobody has registered.
+func (m *Mux) unknownScheme(scheme string) error {
 	known := m.Schemes()
 	if m.Fallback != nil {
 		known = append(known, m.Fallback.TopicSchemes()...)
 		slices.Sort(known)
 		known = slices.Compact(known)
 	}
-	return bad("unknown scheme %q; known are %s (a scheme is known once its backend's package is imported)", u.Scheme, strings.Join(known, ", "))
+	list := "none is known"
+	if len(known) > 0 {
+		list = "known are " + strings.Join(known, ", ")
+	}
+	name, ok := backends[scheme]
+	if !ok {
+		return fmt.Errorf("unknown scheme %q; %s (a scheme is known once its backend's package is imported)", scheme, list)
+	}
+	name = reflect.TypeFor[Mux]().PkgPath() + "/" + name
+	if m == defaultMux {
+		return fmt.Errorf("unknown scheme %q; import _ %q, whose backend opens it; %s", scheme, name, list)
+	}
+	return fmt.Errorf("unknown scheme %q; register the backend of package %s on this mux; %s", scheme, name, list)
 }
 
 // openFallback opens what the Go CDK's mux has for the URL. A scheme, or a URL,

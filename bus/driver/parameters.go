@@ -23,7 +23,7 @@ func EachParameter(query url.Values, known []string, set func(name, value string
 		}
 		value := query.Get(name)
 		if err := set(name, value); err != nil {
-			return fmt.Errorf("parameter %s=%s: %w", name, value, err)
+			return fmt.Errorf("parameter %s=%s: %w", name, new(redactor).value(name, value), err)
 		}
 	}
 	return nil

@@ -64,7 +64,9 @@ func New(opts *Options) *Backend {
 	return b
 }
 
-// Register registers the schemes awssqs, awssns, https and http.
+// Register registers the schemes awssqs, awssns, https and http; for why it claims the
+// last two see [bus.Mux.Register]. A program that wants some of them only registers
+// the Backend itself, which opens them all.
 func (b *Backend) Register(mux *bus.Mux) {
 	for _, scheme := range []string{SchemeSQS, "https", "http"} {
 		mux.Register(scheme, b)

@@ -3,9 +3,10 @@ package sqsbus
 import (
 	"context"
 	"fmt"
-	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"omnibus/bus/driver"
 )
 
 // Tags returns the tags of the queue that the URL names.
@@ -64,17 +65,20 @@ func (b *Backend) DeadLetterSources(ctx context.Context, queueURL string) (urls 
 // with calls f with a client for the queue that the URL names. Errors have a code
 // for [omnibus/bus/driver.ErrorCode].
 func (b *Backend) with(ctx context.Context, op, queueURL string, f func(client *sqs.Client, a *address, queue *string) error) error {
-	u, err := url.Parse(queueURL)
-	if err != nil || u.User != nil {
-		return invalid("%s: the URL does not parse, or has credentials in it", op)
-	}
-	a, client, closeIdle, err := b.account(ctx, u, false)
-	if err == nil {
+	err := func() error {
+		u, err := driver.ParseURL(queueURL)
+		if err != nil {
+			return err
+		}
+		a, client, closeIdle, err := b.account(ctx, u, false)
+		if err != nil {
+			return err
+		}
 		defer closeIdle()
-		err = f(client, a, &a.queue)
-	}
+		return f(client, a, &a.queue)
+	}()
 	if err != nil {
-		return fmt.Errorf("sqsbus: %s %s: %w", op, u.Redacted(), err)
+		return fmt.Errorf("sqsbus: %s %s: %w", op, driver.Redact(queueURL), driver.RedactError(err, queueURL))
 	}
 	return nil
 }

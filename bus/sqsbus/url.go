@@ -46,9 +46,6 @@ var (
 // parse reads a URL that names a queue, a topic, or a place if nameless is set.
 func parse(u *url.URL, nameless bool) (*address, error) {
 	a := &address{scheme: u.Scheme, receive: receiveOptions{wait: spec.MaxWait}, config: url.Values{}, keep: url.Values{}}
-	if u.Fragment != "" {
-		return nil, invalid("the URL has a fragment, #%s, which means nothing here", u.Fragment)
-	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return nil, invalid("the parameters do not parse: %v", err)

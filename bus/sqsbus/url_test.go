@@ -1,7 +1,9 @@
 package sqsbus
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
@@ -46,6 +48,34 @@ func TestURLs(t *testing.T) {
 		if a.queue != c.queue || a.endpoint != c.endpoint || a.region != c.region {
 			t.Errorf("%s gives queue %s, endpoint %q, region %q", c.url, a.queue, a.endpoint, a.region)
 		}
+	}
+}
+
+func TestSecretsInURLsAreNotShown(t *testing.T) {
+	const secret = "PW-s3cr3t"
+	var log bytes.Buffer
+	b := New(&Options{HTTPClient: newEndpoint(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	var mux bus.Mux
+	b.Register(&mux)
+	for _, url := range []string{
+		testQueue + "?endpoint=http://u:" + secret + "@host", testQueue + "?endpoint=http://host?token=" + secret,
+		testQueue + "?endpoint=http://u:" + secret + "/@host", testQueue + "?password=" + secret, testQueue + "?X-Amz-Security-Token=" + secret,
+		testQueue + "?wait=u:" + secret + "@host", testQueue + "/u:" + secret + "@host", "http://u:" + secret + "@127.0.0.1:9324/0/donors",
+		"awssqs:///u:" + secret + "@127.0.0.1/0/donors", "awssns:///u:" + secret + "@host", "awssns:///" + topicARN + "?secret=" + secret,
+		testQueue + "?role=u:" + secret + "@host", testQueue + "?region=http://u:" + secret + "@host", testQueue + "#" + secret,
+	} {
+		_, openErr := mux.Open(t.Context(), url)
+		_, createErr := mux.Create(t.Context(), url, bus.QueueSettings{})
+		_, listErr := mux.List(t.Context(), url, "")
+		_, tagsErr := b.Tags(t.Context(), url)
+		for what, err := range map[string]error{"open": openErr, "create": createErr, "list": listErr, "tags": tagsErr} {
+			if err != nil && strings.Contains(err.Error(), secret) {
+				t.Errorf("%s %s: %v", what, url, err)
+			}
+		}
+	}
+	if strings.Contains(log.String(), secret) {
+		t.Errorf("logged is %s", &log)
 	}
 }
 

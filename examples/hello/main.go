@@ -11,11 +11,12 @@ import (
 
 	"omnibus/bus"
 	_ "omnibus/bus/membus" // mem://
+	_ "omnibus/bus/sqsbus" // http://, https://, awssqs://, awssns://
 )
 
 func main() {
 	ctx := context.Background()
-	q, err := bus.Open(ctx, os.Getenv("BUS_URL")) // mem://hello
+	q, err := bus.Open(ctx, os.Getenv("BUS_URL")) // mem://hello, or the URL of a queue on sqsd or AWS
 	if err != nil {
 		log.Fatal(err)
 	}
