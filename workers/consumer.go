@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,11 +18,16 @@ import (
 
 // A Handler handles one delivery of a message. If it returns nil the message is
 // acknowledged; if it returns an error, panics, or calls runtime.Goexit, it is given
-// back and delivered again. It must not call Ack or Nack itself.
+// back and delivered again, unless the error is marked with [Drop]. It must not call
+// Ack or Nack itself.
 //
 // Its context is not that of Run: it ends when the consumer has been stopping for
 // the DrainTimeout, and a handler must return soon after that.
 type Handler func(ctx context.Context, m *pubsub.Message) error
+
+// A Middleware makes a handler of a handler: one that does something before and
+// after it, or changes its error.
+type Middleware func(Handler) Handler
 
 // A Consumer receives messages and has them handled.
 //
@@ -33,6 +39,10 @@ type Handler func(ctx context.Context, m *pubsub.Message) error
 type Consumer struct {
 	Queue   *bus.Queue // required, with a Subscription
 	Handler Handler    // required
+
+	// Middleware is around the handler: the first is the outermost, and sees each
+	// delivery first and its error last.
+	Middleware []Middleware
 
 	// Concurrency is how many handlers may run at a time; 0 means 1.
 	Concurrency int
@@ -118,6 +128,10 @@ func (c *Consumer) Run(ctx context.Context) error {
 			return fmt.Errorf("workers: consumer: %w", err)
 		}
 	}
+	handler := c.Handler
+	for _, around := range slices.Backward(c.Middleware) {
+		handler = around(handler)
+	}
 	timeout := c.DrainTimeout
 	if timeout == 0 {
 		timeout = defaultDrainTimeout
@@ -133,7 +147,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	failed := c.receive(receiving, func(m *pubsub.Message, free func()) {
 		handlers.Go(func() {
 			defer free()
-			c.handle(handling, m)
+			c.handle(handling, handler, m)
 			sleep(receiving, c.Pause)
 		})
 	})
@@ -171,7 +185,7 @@ func (c *Consumer) receive(ctx context.Context, start func(m *pubsub.Message, fr
 }
 
 // handle takes one delivery from hand-out to acknowledgement.
-func (c *Consumer) handle(ctx context.Context, m *pubsub.Message) {
+func (c *Consumer) handle(ctx context.Context, handler Handler, m *pubsub.Message) {
 	c.stats.received.Add(1)
 	if c.Queue.Supports(bus.ControlDetails) {
 		d := bus.Details(m)
@@ -187,12 +201,17 @@ func (c *Consumer) handle(ctx context.Context, m *pubsub.Message) {
 	start := time.Now()
 	err := errors.New("workers: the handler called runtime.Goexit")
 	defer func() { c.settle(m, err, time.Since(start)) }() // also after runtime.Goexit, which runs nothing else
-	err = guard("the handler panicked", func() error { return c.Handler(ctx, m) })
+	err = guard("the handler panicked", func() error { return handler(ctx, m) })
 }
 
 // settle acknowledges a message, or gives it back if err is not nil, and counts
 // and tells what came of it.
 func (c *Consumer) settle(m *pubsub.Message, err error, took time.Duration) {
+	if v := verdictOf(err); v.drop {
+		d := bus.Details(m)
+		slog.Warn("workers: a message was dropped", "id", d.ID, "receive_count", d.ReceiveCount, "error", err)
+		err = nil
+	}
 	if err == nil {
 		err = guard("the handler must not call Ack or Nack", func() error { m.Ack(); return nil })
 	} else {
