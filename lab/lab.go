@@ -10,7 +10,6 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -36,6 +35,11 @@ type Lab struct {
 	// count fractions of a second can go faster.
 	Speed int
 
+	// DrainTimeout is how long Run may take to end when ctx does; 0 means 10 s. The
+	// first half of it is for what the workers have in hand, and the other for the
+	// queue to confirm what it was told.
+	DrainTimeout time.Duration
+
 	// OnEvent, if not nil, is called with everything that happens. Calls do not
 	// overlap.
 	OnEvent func(Event)
@@ -56,18 +60,18 @@ const (
 // An Event is something that happens in the lab. Fields that a kind of event does
 // not have are zero.
 type Event struct {
-	Event        string          `json:"event"`
-	Time         time.Time       `json:"time"`
-	URL          string          `json:"url,omitempty"`    // created
-	Worker       string          `json:"worker,omitempty"` // sent, handled, failed, finished
-	Number       int             `json:"number,omitempty"` // sent, handled: the worker's n-th
-	ID           string          `json:"id,omitempty"`
-	Producer     string          `json:"producer,omitempty"`
-	JobType      string          `json:"job_type,omitempty"`
-	Body         json.RawMessage `json:"body,omitempty"`
-	ReceiveCount int             `json:"receive_count,omitempty"`
-	Error        string          `json:"error,omitempty"`
-	Counts       *Counts         `json:"counts,omitempty"` // status
+	Event    string    `json:"event"`
+	Time     time.Time `json:"time"`
+	URL      string    `json:"url,omitempty"`    // created
+	Worker   string    `json:"worker,omitempty"` // sent, handled, failed, finished
+	Number   int       `json:"number,omitempty"` // sent, handled: the worker's n-th
+	ID       string    `json:"id,omitempty"`
+	Producer string    `json:"producer,omitempty"`
+	JobType  string    `json:"job_type,omitempty"`
+	Body
+	ReceiveCount int     `json:"receive_count,omitempty"`
+	Error        string  `json:"error,omitempty"`
+	Counts       *Counts `json:"counts,omitempty"` // status
 }
 
 // Counts are the three counts of a status event.
@@ -87,6 +91,8 @@ type Summary struct {
 	Counts
 }
 
+const defaultDrainTimeout = 10 * time.Second
+
 // Run creates the queue if the backend can, starts the producers, the consumers
 // and the monitor, and ends when all that was sent is handled and the three
 // counts are zero. If ctx ends before, it stops them cleanly and returns what was
@@ -102,6 +108,12 @@ func (l *Lab) Run(ctx context.Context) (Summary, error) {
 	if l.Speed < 1 || l.Speed > MaxSpeed {
 		return Summary{}, fmt.Errorf("lab: speed %d is out of range; allowed are 1 to %d", l.Speed, MaxSpeed)
 	}
+	if l.DrainTimeout == 0 {
+		l.DrainTimeout = defaultDrainTimeout
+	}
+	if l.DrainTimeout < 0 {
+		return Summary{}, fmt.Errorf("lab: DrainTimeout is %v; it must not be negative", l.DrainTimeout)
+	}
 	if l.Mux == nil {
 		l.Mux = bus.DefaultMux()
 	}
@@ -109,12 +121,21 @@ func (l *Lab) Run(ctx context.Context) (Summary, error) {
 		return Summary{}, err
 	}
 	r := &run{lab: l, done: make(chan struct{})}
-	if err := r.open(ctx); err != nil {
-		return Summary{}, errors.Join(err, r.shutdown(ctx))
+	stopping, stop := context.WithCancel(ctx)
+	last, cancel := workers.Outlast(stopping, l.DrainTimeout)
+	defer cancel()
+	err := r.open(ctx)
+	opened := err == nil
+	if opened {
+		err = r.work(ctx)
 	}
-	err := r.work(ctx)
-	s, summaryErr := r.summary(ctx)
-	return s, errors.Join(err, summaryErr, r.shutdown(ctx))
+	stop()
+	err = errors.Join(err, r.shutdown(last))
+	if !opened {
+		return Summary{}, err
+	}
+	s, summaryErr := r.summary(last)
+	return s, errors.Join(err, summaryErr, r.status.Shutdown(last))
 }
 
 // create creates the queue, unless the backend's queues come into being when
@@ -193,19 +214,22 @@ func (r *run) open(ctx context.Context) error {
 	return err
 }
 
+// shutdown shuts down the workers' queues, all at a time, since they share the
+// drain timeout.
 func (r *run) shutdown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	var errs []error
+	var queues []*bus.Queue
 	for _, p := range r.producers {
-		errs = append(errs, p.queue.Shutdown(ctx))
+		queues = append(queues, p.queue)
 	}
 	for _, c := range r.consumers {
-		errs = append(errs, c.queue.Shutdown(ctx))
+		queues = append(queues, c.queue)
 	}
-	if r.status != nil {
-		errs = append(errs, r.status.Shutdown(ctx))
+	errs := make([]error, len(queues))
+	var wg sync.WaitGroup
+	for i, q := range queues {
+		wg.Go(func() { errs[i] = q.Shutdown(ctx) })
 	}
+	wg.Wait()
 	return errors.Join(errs...)
 }
 
@@ -237,10 +261,11 @@ func (r *run) work(ctx context.Context) error {
 }
 
 func (r *run) produce(ctx context.Context, p *producer) error {
+	p.DrainTimeout = r.lab.DrainTimeout / 2
 	p.OnSent = func(s workers.Sent) {
 		r.lab.emit(Event{
 			Event: EventSent, Worker: p.name, Number: s.Number, ID: s.ID,
-			Producer: p.Metadata["Producer"], JobType: p.Metadata["JobType"], Body: s.Body,
+			Producer: p.Metadata["Producer"], JobType: p.Metadata["JobType"], Body: NewBody(s.Body),
 		})
 	}
 	if err := p.Run(ctx); err != nil {
@@ -255,16 +280,14 @@ func (r *run) produce(ctx context.Context, p *producer) error {
 }
 
 func (r *run) consume(ctx context.Context, c *consumer) error {
+	c.DrainTimeout = r.lab.DrainTimeout / 2
 	c.Handler = func(context.Context, *pubsub.Message) error { return nil } // the lab's work is the pause
 	c.OnDone = func(d workers.Done) {
 		details := bus.Details(d.Message)
 		e := Event{
 			Event: EventHandled, Worker: c.name, Number: c.Stats().Deleted, ID: details.ID,
 			Producer: d.Message.Metadata["Producer"], JobType: d.Message.Metadata["JobType"],
-			ReceiveCount: details.ReceiveCount,
-		}
-		if json.Valid(d.Message.Body) {
-			e.Body = d.Message.Body
+			Body: NewBody(d.Message.Body), ReceiveCount: details.ReceiveCount,
 		}
 		if d.Err != nil {
 			e.Event, e.Error = EventFailed, d.Err.Error()
@@ -318,7 +341,7 @@ func (r *run) summary(ctx context.Context) (Summary, error) {
 	if !r.status.Supports(bus.ControlAttributes) {
 		return s, nil
 	}
-	a, err := r.status.Attributes(context.WithoutCancel(ctx))
+	a, err := r.status.Attributes(ctx)
 	s.Counts = Counts{a.Visible, a.InFlight, a.Delayed}
 	return s, err
 }

@@ -107,7 +107,11 @@ func (p *Producer) Run(ctx context.Context) error {
 	}
 	sends, ctx := errgroup.WithContext(ctx)
 	sends.SetLimit(max(1, p.Concurrency))
-	sending, endSending := outlast(ctx, p.DrainTimeout)
+	timeout := p.DrainTimeout
+	if timeout == 0 {
+		timeout = defaultDrainTimeout
+	}
+	sending, endSending := Outlast(ctx, timeout)
 	defer endSending()
 	source := newFeed(p.Source)
 	defer source.stop()
@@ -161,7 +165,7 @@ func (p *Producer) send(ctx context.Context, number int, body []byte) error {
 	if err := p.Queue.Topic.Send(ctx, m); err != nil {
 		if ctx.Err() != nil {
 			p.unconfirmed.Add(1)
-			return fmt.Errorf("no answer yet, so it may have been sent: %w", err)
+			return fmt.Errorf("not answered, so it may have been sent: %w", context.Cause(ctx))
 		}
 		return err
 	}

@@ -24,15 +24,13 @@ import (
 
 const defaultDrainTimeout = 30 * time.Second
 
-// outlast returns a context for what is in hand when ctx ends: it ends timeout
-// after ctx does, or defaultDrainTimeout after it if timeout is 0.
-func outlast(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	if timeout == 0 {
-		timeout = defaultDrainTimeout
-	}
-	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(timeout, cancel) })
-	return longer, func() { stop(); cancel() }
+// Outlast returns a context for what is in hand when ctx ends: it ends timeout
+// after ctx does. Call cancel when it is not needed any more.
+func Outlast(ctx context.Context, timeout time.Duration) (longer context.Context, cancel context.CancelFunc) {
+	longer, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	expire := func() { end(fmt.Errorf("the drain timeout of %v is over: %w", timeout, context.DeadlineExceeded)) }
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(timeout, expire) })
+	return longer, func() { stop(); end(nil) }
 }
 
 // sleep waits for d, or until ctx ends.

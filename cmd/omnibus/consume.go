@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"gocloud.dev/pubsub"
@@ -17,13 +15,47 @@ import (
 	"omnibus/workers"
 )
 
+// handledLine is a message that was received and printed.
 type handledLine struct {
-	Event        string          `json:"event"`
-	ID           string          `json:"id"`
-	Producer     string          `json:"producer,omitempty"`
-	JobType      string          `json:"job_type,omitempty"`
-	ReceiveCount int             `json:"receive_count,omitempty"`
-	Body         json.RawMessage `json:"body"`
+	Event string `json:"event"`
+	ID    string `json:"id,omitempty"`
+	lab.Body
+	Metadata         map[string]string        `json:"metadata,omitempty"`   // as portable programs see it
+	Attributes       map[string]attributeLine `json:"attributes,omitempty"` // as they travelled, with their types
+	Group            string                   `json:"group,omitempty"`
+	Deduplication    string                   `json:"deduplication,omitempty"`
+	SequenceNumber   string                   `json:"sequence_number,omitempty"`
+	ReceiveCount     int                      `json:"receive_count,omitempty"`
+	Sent             time.Time                `json:"sent,omitzero"`
+	FirstReceived    time.Time                `json:"first_received,omitzero"`
+	VisibleAt        time.Time                `json:"visible_at,omitzero"` // to others, if it is not deleted before
+	DeadLetterSource string                   `json:"dead_letter_source,omitempty"`
+}
+
+// attributeLine is a typed attribute. One of Value and Base64 is set, unless it is
+// empty.
+type attributeLine struct {
+	Type   string `json:"type"`
+	Value  string `json:"value,omitempty"`
+	Base64 []byte `json:"base64,omitempty"`
+}
+
+// newHandledLine returns what is to be printed of a message.
+func newHandledLine(m *pubsub.Message) handledLine {
+	d := bus.Details(m)
+	line := handledLine{
+		Event: "handled", ID: d.ID, Body: lab.NewBody(m.Body), Metadata: m.Metadata,
+		Group: d.Group, Deduplication: d.Deduplication, SequenceNumber: d.SequenceNumber,
+		ReceiveCount: d.ReceiveCount, Sent: d.Sent, FirstReceived: d.FirstReceived, VisibleAt: d.VisibleAt,
+		DeadLetterSource: d.DeadLetterSource,
+	}
+	for name, a := range d.Attributes {
+		if line.Attributes == nil {
+			line.Attributes = map[string]attributeLine{}
+		}
+		line.Attributes[name] = attributeLine{a.DataType, a.StringValue, a.BinaryValue}
+	}
+	return line
 }
 
 type consumedLine struct {
@@ -35,19 +67,20 @@ type consumedLine struct {
 
 func runConsume(ctx context.Context, a *app, args []string) error {
 	f := newFlags(a, "consume",
-		"Receive messages, print each one's producer, job type and body, and delete it,\nuntil Ctrl-C. The lab's consumers are:\n  slow  visibility 20s, wait 10s, then 8 s of pause\n  fast  visibility 5s, wait 10s, then 2 s of pause\nFlags beside -preset change what it says.",
+		"Receive messages, print each one's producer, job type and body, and delete it,\nuntil Ctrl-C. A message that cannot be printed is given back instead, and ends\nthe command. Control characters are printed as \\n, \\x1b or \\u009b.\nThe lab's consumers are:\n  slow  visibility 20s, wait 10s, then 8 s of pause\n  fast  visibility 5s, wait 10s, then 2 s of pause\nFlags beside -preset change what it says.",
 		"omnibus consume -preset slow\nomnibus consume -concurrency 16 -max 1000")
 	preset := f.String("preset", "", "`name` of one of the lab's consumers, slow or fast")
 	visibility := f.Duration("visibility", 0, "how long a received message is hidden from others, 0s to 12h (default: the queue's own)")
 	wait := f.Duration("wait", 0, "how long one receive waits for a message, 0s to 20s (default: the backend's)")
-	pause := f.Duration("pause", 0, "rest after each message")
+	pause := f.Duration("pause", 0, "how long to rest after each message")
 	concurrency := f.Int("concurrency", 1, "messages handled at a time")
-	most := f.Int("max", 0, "messages to receive at most; 0 goes on")
-	asJSON := f.Bool("json", false, "print one JSON object a line")
+	most := f.Int("max", 0, "messages to receive at most; 0 is no limit")
+	f.addDrainTimeout()
+	asJSON := f.Bool("json", false, "print one JSON object a line, with all that is known of each message: body if it\nis JSON, text if it is other text, base64 if it is neither; typed attributes,\ngroup, times and receive count")
 	if err := f.parse(args); err != nil {
 		return err
 	}
-	c := &workers.Consumer{Concurrency: *concurrency, Max: *most}
+	c := &workers.Consumer{Concurrency: *concurrency, Max: *most, DrainTimeout: f.inHand()}
 	var pollWait *time.Duration
 	if *preset != "" {
 		p, ok := lab.Consumers[*preset]
@@ -71,23 +104,19 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 	if pollWait != nil {
 		f.queue = withParam(f.queue, "wait", pollWait.String())
 	}
-	out := printer{a.stdout, *asJSON}
-	var mu sync.Mutex // one line at a time
+	out := printer{a.out, *asJSON}
 	c.Handler = func(_ context.Context, m *pubsub.Message) error {
-		d := bus.Details(m)
-		mu.Lock()
-		defer mu.Unlock()
-		out.print(handledLine{"handled", d.ID, m.Metadata["Producer"], m.Metadata["JobType"], d.ReceiveCount, body(m.Body)},
-			"Producer: %s, JobType: %s, Body: %s", m.Metadata["Producer"], m.Metadata["JobType"], m.Body)
-		return nil
+		// Output that fails gives this message back and stops the consumer.
+		return out.print(newHandledLine(m), "Producer: %s, JobType: %s, Body: %s", m.Metadata["Producer"], m.Metadata["JobType"], m.Body)
 	}
+	c.OnDone = func(workers.Done) {} // the command's own error tells of what fails
 	return f.open(ctx, func(q *bus.Queue) error {
 		c.Queue = q
-		err := c.Run(ctx)
+		return c.Run(ctx)
+	}, func() error {
 		s := c.Stats()
-		out.print(consumedLine{"summary", s.Received, s.Deleted, s.Redelivered},
+		return out.print(consumedLine{"summary", s.Received, s.Deleted, s.Redelivered},
 			"%s received, %d deleted, %d redelivered", messages(s.Received), s.Deleted, s.Redelivered)
-		return err
 	})
 }
 

@@ -50,9 +50,8 @@ func runCreate(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	printer{a.stdout, *asJSON}.print(struct {
+	return printer{a.out, *asJSON}.print(struct {
 		Event string `json:"event"`
 		URL   string `json:"url"`
 	}{"created", url}, "%s", url)
-	return nil
 }

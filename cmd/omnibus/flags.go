@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,8 +9,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"omnibus/bus"
+	"omnibus/workers"
 )
 
 // flagSet is the flags of one command with the help around them.
@@ -21,6 +22,7 @@ type flagSet struct {
 	about   string // a sentence or two
 	example string
 	queue   string
+	drain   time.Duration // of commands that open the queue
 }
 
 // newFlags returns the flags of a command, -queue among them.
@@ -29,6 +31,13 @@ func newFlags(a *app, name, about, example string) *flagSet {
 	f.SetOutput(io.Discard)
 	f.StringVar(&f.queue, "queue", "", "`URL` of the queue (default: the environment variable BUS_URL)")
 	return f
+}
+
+const defaultDrainTimeout = 10 * time.Second
+
+// addDrainTimeout adds the flag -drain-timeout.
+func (f *flagSet) addDrainTimeout() {
+	f.DurationVar(&f.drain, "drain-timeout", defaultDrainTimeout, "how long the command may take to end, after Ctrl-C or by itself; what the queue\nhas not confirmed by then is an error")
 }
 
 // parse reads the command line. It prints the help if that is asked for.
@@ -42,6 +51,11 @@ func (f *flagSet) parse(args []string) error {
 		return usageError{err}
 	case f.NArg() > 0:
 		return usagef("unexpected argument %q; all settings are flags", f.Arg(0))
+	case f.Lookup("drain-timeout") != nil && f.drain <= 0:
+		return usagef("-drain-timeout %v must be over zero", f.drain)
+	}
+	if f.drain > 0 {
+		f.app.out.patience = f.inHand()
 	}
 	if f.queue == "" {
 		f.queue = f.app.getenv("BUS_URL")
@@ -50,7 +64,7 @@ func (f *flagSet) parse(args []string) error {
 }
 
 func (f *flagSet) help() {
-	w := f.app.stdout
+	w := f.app.out
 	fmt.Fprintf(w, "usage: omnibus %s [flags]\n\n%s\n\n", f.Name(), f.about)
 	f.SetOutput(w)
 	f.PrintDefaults()
@@ -81,14 +95,29 @@ func (f *flagSet) needQueue() error {
 	return nil
 }
 
-// open opens the queue, runs use on it and shuts it down.
-func (f *flagSet) open(ctx context.Context, use func(*bus.Queue) error) error {
+// open opens the queue, runs use on it, shuts it down, and then runs summary,
+// which may be nil. All that ends within the drain timeout after ctx does: the
+// first half of it is for what use has in hand, see [flagSet.inHand], and the
+// other for the queue to confirm what it was told.
+func (f *flagSet) open(ctx context.Context, use func(*bus.Queue) error, summary func() error) error {
 	q, err := f.app.mux.Open(ctx, f.queue)
 	if err != nil {
 		return err
 	}
-	return errors.Join(use(q), q.Shutdown(context.WithoutCancel(ctx)))
+	stopping, stop := context.WithCancel(ctx)
+	last, cancel := workers.Outlast(stopping, f.drain)
+	defer cancel()
+	err = use(q)
+	stop()
+	err = errors.Join(err, q.Shutdown(last))
+	if summary != nil {
+		err = errors.Join(err, summary())
+	}
+	return err
 }
+
+// inHand is how long what a worker has in hand may take when it is stopping.
+func (f *flagSet) inHand() time.Duration { return f.drain / 2 }
 
 // attributes is a flag that can be given many times, each KEY=VALUE.
 type attributes map[string]string
@@ -108,36 +137,6 @@ func (a attributes) Set(s string) error {
 	}
 	a[k] = v
 	return nil
-}
-
-// printer writes a command's output, either for people or as one JSON object a
-// line.
-type printer struct {
-	w    io.Writer
-	json bool
-}
-
-// print writes the line for people, or v.
-func (p printer) print(v any, format string, args ...any) {
-	if !p.json {
-		fmt.Fprintf(p.w, format+"\n", args...)
-		return
-	}
-	line, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // all values are structs of plain fields
-	}
-	fmt.Fprintf(p.w, "%s\n", line)
-}
-
-// body returns a message's body for a JSON line: itself if it is JSON, else as a
-// string.
-func body(b []byte) json.RawMessage {
-	if json.Valid(b) {
-		return b
-	}
-	s, _ := json.Marshal(string(b)) // a string always marshals
-	return s
 }
 
 // messages is a number of messages in words.

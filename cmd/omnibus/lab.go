@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ func runLab(ctx context.Context, a *app, args []string) error {
 		"Run the whole lab in one process: create the queue, start a slow and a fast\nproducer and a slow and a fast consumer, and watch the three counts until all\nthat was sent is handled. At its own pace that takes under three minutes.\nThe queue is in memory unless -queue or BUS_URL names another.",
 		"omnibus lab\nomnibus lab -speed 60 -json")
 	speed := f.Int("speed", 1, fmt.Sprintf("divide every duration by `N`, 1 to %d; in memory only", lab.MaxSpeed))
+	f.addDrainTimeout()
 	plain := f.Bool("plain", false, "print lines, also on a terminal")
 	asJSON := f.Bool("json", false, "print one JSON object a line")
 	if err := f.parse(args); err != nil {
@@ -32,21 +34,21 @@ func runLab(ctx context.Context, a *app, args []string) error {
 	if *speed != 1 && !local {
 		return usagef("-speed %d works in memory only; on %s durations are whole seconds", *speed, f.queue)
 	}
-	l := &lab.Lab{Mux: a.mux, URL: f.queue, Speed: *speed}
-	out := printer{a.stdout, *asJSON}
+	l := &lab.Lab{Mux: a.mux, URL: f.queue, Speed: *speed, DrainTimeout: f.drain}
+	out := printer{a.out, *asJSON}
 	var s lab.Summary
 	if a.terminal && !*plain && !*asJSON {
 		s, err = labView(ctx, a, l)
 	} else {
 		start := time.Now()
-		l.OnEvent = func(e lab.Event) { out.print(e, "%s", labLine(e, start)) }
+		l.OnEvent = func(e lab.Event) { _ = out.print(e, "%s", labLine(e, start)) } // output that fails stops the lab
 		s, err = l.Run(ctx)
 	}
-	if s.Event != "" {
-		out.print(s, "%d sent, %d received, %d deleted, %d redelivered; left: %d visible, %d in flight, %d delayed",
-			s.Sent, s.Received, s.Deleted, s.Redelivered, s.Visible, s.InFlight, s.Delayed)
+	if s.Event == "" {
+		return err
 	}
-	return err
+	return errors.Join(err, out.print(s, "%d sent, %d received, %d deleted, %d redelivered; left: %d visible, %d in flight, %d delayed",
+		s.Sent, s.Received, s.Deleted, s.Redelivered, s.Visible, s.InFlight, s.Delayed))
 }
 
 // labLine is an event for people.
@@ -66,7 +68,7 @@ func labLine(e lab.Event, start time.Time) string {
 // workerLine is what a worker did, without its name.
 func workerLine(e lab.Event) string {
 	verb := map[string]string{lab.EventSent: "sent", lab.EventHandled: "deleted", lab.EventFailed: "could not handle"}[e.Event]
-	line := fmt.Sprintf("%s %d: %s %s %s", verb, e.Number, e.Producer, e.JobType, e.Body)
+	line := fmt.Sprintf("%s %d: %s %s %v", verb, e.Number, e.Producer, e.JobType, e.Body)
 	if e.Error != "" {
 		line += " (" + strings.SplitN(e.Error, "\n", 2)[0] + ")"
 	}

@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"golang.org/x/term"
@@ -30,7 +31,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop)   // a second signal ends the process at once
+	signal.Ignore(syscall.SIGPIPE) // when nobody reads the output any more, writing fails, and messages in hand are given back
 	a := &app{
 		mux:      bus.DefaultMux(),
 		getenv:   os.Getenv,
@@ -47,9 +49,11 @@ type app struct {
 	mux      *bus.Mux
 	getenv   func(string) string
 	stdin    io.Reader
-	stdout   io.Writer
+	stdout   io.Writer // for the live view; all else goes to out
 	stderr   io.Writer
 	terminal bool // standard input and output are a person's terminal
+
+	out *output // set by run
 }
 
 // command is a subcommand.
@@ -85,33 +89,52 @@ func usagef(format string, args ...any) error {
 
 // run runs the command that args name and returns the exit status.
 func (a *app) run(ctx context.Context, args []string) int {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	a.out = &output{w: a.stdout, stopping: ctx.Done(), stop: stop, patience: defaultDrainTimeout / 2}
 	if len(args) == 0 {
 		a.usage(a.stderr)
 		return exitUsage
 	}
 	switch args[0] {
 	case "-h", "-help", "--help", "help":
-		a.usage(a.stdout)
-		return 0
+		a.usage(a.out)
+		return a.status("omnibus", nil)
 	}
 	for _, c := range commands() {
-		if c.name != args[0] {
-			continue
+		if c.name == args[0] {
+			return a.status("omnibus "+c.name, c.run(ctx, a, args[1:]))
 		}
-		err := c.run(ctx, a, args[1:])
-		switch {
-		case err == nil, errors.Is(err, flag.ErrHelp):
-			return 0
-		case errors.As(err, new(usageError)):
-			fmt.Fprintf(a.stderr, "omnibus %s: %v\nomnibus %s -h tells more\n", c.name, err, c.name)
-			return exitUsage
-		}
-		fmt.Fprintf(a.stderr, "omnibus %s: %v\n", c.name, err)
-		return exitFailed
 	}
 	fmt.Fprintf(a.stderr, "omnibus: unknown command %q\n", args[0])
 	a.usage(a.stderr)
 	return exitUsage
+}
+
+// status prints what came of a command, or of its output, if that is an error,
+// and returns the exit status.
+func (a *app) status(command string, err error) int {
+	if errors.Is(err, flag.ErrHelp) {
+		err = nil
+	}
+	if failed := a.out.failure(); failed != nil && !errors.Is(err, failed) {
+		err = errors.Join(err, failed)
+	}
+	if err == nil {
+		return 0
+	}
+	// The text may be a server's own. Its lines are indented, so that none of
+	// them looks like another program's.
+	text := strings.Split(err.Error(), "\n")
+	for i, line := range text {
+		text[i] = visible(line)
+	}
+	fmt.Fprintf(a.stderr, "%s: %s\n", command, strings.Join(text, "\n  "))
+	if errors.As(err, new(usageError)) {
+		fmt.Fprintf(a.stderr, "%s -h tells more\n", command)
+		return exitUsage
+	}
+	return exitFailed
 }
 
 func (a *app) usage(w io.Writer) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,9 @@ type world struct {
 	env   map[string]string
 	stdin string
 	tty   bool
+
+	input  io.Reader // if not nil, used instead of stdin
+	output io.Writer // if not nil, used instead of what result shows
 }
 
 func newWorld(t *testing.T) *world {
@@ -60,10 +64,16 @@ func (w *world) start(args ...string) (wait func(interrupt ...bool) result) {
 	a := &app{
 		mux:      w.mux,
 		getenv:   func(k string) string { return w.env[k] },
-		stdin:    strings.NewReader(w.stdin),
-		stdout:   &out,
+		stdin:    w.input,
+		stdout:   w.output,
 		stderr:   &err,
 		terminal: w.tty,
+	}
+	if a.stdin == nil {
+		a.stdin = strings.NewReader(w.stdin)
+	}
+	if a.stdout == nil {
+		a.stdout = &out
 	}
 	go func() { done <- a.run(ctx, args) }()
 	return func(interrupt ...bool) result {
@@ -169,7 +179,7 @@ func TestProduceReadsFilesAndStandardInput(t *testing.T) {
 		w := newWorld(t)
 		w.wantOK(w.run("produce", "-data", file, "-attr", "JobType=Test", "-attr", "Producer=Me"), "sent 2 {\"a\":2}\n2 messages sent\n")
 		w.stdin = "{\"b\": 1}\n"
-		w.wantOK(w.run("produce", "-data", "-", "-json"), `"body":{"b":1}}`+"\n"+`{"event":"summary","sent":1}`)
+		w.wantOK(w.run("produce", "-data", "-", "-json"), `"body":{"b":1}}`+"\n"+`{"event":"summary","sent":1,"unconfirmed":0}`)
 		w.wantOK(w.run("consume", "-max", "3"), "Producer: Me, JobType: Test, Body: {\"a\":1}\n")
 		r := w.run("produce", "-data", broken)
 		w.wantFailure(r, exitFailed, broken+": line 2, offset 16: invalid character 'o' in literal null (expecting 'u')")

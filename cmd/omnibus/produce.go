@@ -3,8 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"os"
@@ -19,23 +18,25 @@ import (
 )
 
 type sentLine struct {
-	Event  string          `json:"event"`
-	Number int             `json:"number"`
-	ID     string          `json:"id,omitempty"`
-	Body   json.RawMessage `json:"body"`
+	Event  string `json:"event"`
+	Number int    `json:"number"`
+	ID     string `json:"id,omitempty"`
+	lab.Body
 }
 
 type producedLine struct {
-	Event string `json:"event"`
-	Sent  int    `json:"sent"`
+	Event       string `json:"event"`
+	Sent        int    `json:"sent"`
+	Unconfirmed int    `json:"unconfirmed"`
 }
 
 func runProduce(ctx context.Context, a *app, args []string) error {
 	f := newFlags(a, "produce",
-		"Send the JSON documents of a file, or the donors of one of the lab's producers:\n  slow  50 donors, one a second, each delayed by 10 s\n  fast  50 others, one a second, each delayed by 2 s\nFlags beside -preset change what it says.",
-		"omnibus produce -preset fast\nomnibus produce -data orders.json -attr JobType=NewOrder")
+		"Send the JSON documents of a file, its lines, or the donors of one of the lab's\nproducers:\n  slow  50 donors, one a second, each delayed by 10 s\n  fast  50 others, one a second, each delayed by 2 s\nFlags beside -preset change what it says.",
+		"omnibus produce -preset fast\nomnibus produce -data orders.json -attr JobType=NewOrder\nls | omnibus produce -data - -lines")
 	preset := f.String("preset", "", "`name` of one of the lab's producers, slow or fast")
 	data := f.String("data", "", "`file` with a JSON array or with one JSON document a line; - is standard input")
+	lines := f.Bool("lines", false, "send each line of -data as it is, whether JSON or not; empty ones are left out")
 	every := f.Duration("every", 0, "time from one message to the next; 0s is as fast as the queue takes them")
 	delay := f.Duration("delay", 0, "how long the messages stay hidden, 0s to 15m (default: the queue's own delay)")
 	attrs := attributes{}
@@ -43,13 +44,14 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	count := f.Int("count", 0, "messages to send at most; 0 sends all")
 	concurrency := f.Int("concurrency", 1, "sends that may be in progress at a time")
 	group := f.String("group", "", "message group `id`, for FIFO queues")
+	f.addDrainTimeout()
 	asJSON := f.Bool("json", false, "print one JSON object a line")
 	if err := f.parse(args); err != nil {
 		return err
 	}
-	p := &workers.Producer{Every: *every, Count: *count, Concurrency: *concurrency, Metadata: attrs}
+	p := &workers.Producer{Every: *every, Count: *count, Concurrency: *concurrency, Metadata: attrs, DrainTimeout: f.inHand()}
 	var err error
-	if p.Source, err = f.source(p, *preset, *data); err != nil {
+	if p.Source, err = f.source(p, *preset, *data, *lines); err != nil {
 		return err
 	}
 	if f.given("every") {
@@ -64,25 +66,36 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	if err := f.needQueue(); err != nil {
 		return err
 	}
-	out := printer{a.stdout, *asJSON}
+	out := printer{a.out, *asJSON}
 	p.OnSent = func(s workers.Sent) {
-		out.print(sentLine{"sent", s.Number, s.ID, body(s.Body)}, "sent %d %s", s.Number, s.Body)
+		_ = out.print(sentLine{"sent", s.Number, s.ID, lab.NewBody(s.Body)}, "sent %d %s", s.Number, s.Body) // output that fails stops the producer
 	}
 	return f.open(ctx, func(q *bus.Queue) error {
 		p.Queue = q
-		err := p.Run(ctx)
-		out.print(producedLine{"summary", p.Sent()}, "%s sent", messages(p.Sent()))
-		return err
+		return p.Run(ctx)
+	}, func() error {
+		text := messages(p.Sent()) + " sent"
+		if n := p.Unconfirmed(); n > 0 {
+			text += ", " + messages(n) + " not confirmed"
+		}
+		return out.print(producedLine{"summary", p.Sent(), p.Unconfirmed()}, "%s", text)
 	})
 }
 
 // source returns what to send, and sets in p what the preset says.
-func (f *flagSet) source(p *workers.Producer, preset, data string) (iter.Seq2[[]byte, error], error) {
+func (f *flagSet) source(p *workers.Producer, preset, data string, lines bool) (iter.Seq2[[]byte, error], error) {
 	if (preset == "") == (data == "") {
 		return nil, usagef("give either -preset or -data")
 	}
+	read := workers.Documents
+	if lines {
+		read = workers.Lines
+	}
 	switch data {
 	case "":
+		if lines {
+			return nil, usagef("-lines goes with -data")
+		}
 		s, ok := lab.Producers[preset]
 		if !ok {
 			return nil, usagef("unknown preset %q; known are %s", preset, strings.Join(slices.Sorted(maps.Keys(lab.Producers)), ", "))
@@ -91,13 +104,26 @@ func (f *flagSet) source(p *workers.Producer, preset, data string) (iter.Seq2[[]
 		added := p.Metadata
 		p.Metadata = maps.Clone(s.Metadata)
 		maps.Copy(p.Metadata, added)
-		return workers.Documents(s.DataName, bytes.NewReader(s.Data)), nil
+		return read(s.DataName, bytes.NewReader(s.Data)), nil
 	case "-":
-		return workers.Documents("standard input", f.app.stdin), nil
+		return read("standard input", f.app.stdin), nil
 	}
-	content, err := os.ReadFile(data)
-	if err != nil {
-		return nil, fmt.Errorf("read the data: %w", err)
+	if _, err := os.Stat(data); err != nil {
+		return nil, err
 	}
-	return workers.Documents(data, bytes.NewReader(content)), nil
+	return file(data, read), nil
+}
+
+// file returns a source that reads a file. It opens the file when it is asked for
+// the first element, since to open a named pipe may take as long as to read it.
+func file(name string, read func(string, io.Reader) iter.Seq2[[]byte, error]) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		f, err := os.Open(name)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer f.Close() // only read from
+		read(name, f)(yield)
+	}
 }

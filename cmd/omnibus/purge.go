@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,6 +15,7 @@ func runPurge(ctx context.Context, a *app, args []string) error {
 		"Delete all messages of the queue, those in flight and delayed ones too. On a\nterminal it asks first. SQS allows it once in a minute.",
 		"omnibus purge -yes -queue http://127.0.0.1:9324/000000000000/mynewq")
 	yes := f.Bool("yes", false, "do not ask")
+	f.addDrainTimeout()
 	asJSON := f.Bool("json", false, "print one JSON object")
 	if err := f.parse(args); err != nil {
 		return err
@@ -22,20 +24,34 @@ func runPurge(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	if a.terminal && !*yes {
-		fmt.Fprintf(a.stderr, "Delete all messages of %s? [y/N] ", f.queue)
-		answer, _ := bufio.NewReader(a.stdin).ReadString('\n')
-		if s := strings.ToLower(strings.TrimSpace(answer)); s != "y" && s != "yes" {
-			return fmt.Errorf("nothing was deleted")
+		fmt.Fprintf(a.stderr, "Delete all messages of %s? [y/N] ", visible(f.queue))
+		if s := strings.ToLower(a.answer(ctx)); s != "y" && s != "yes" {
+			return errors.New("nothing was deleted")
 		}
 	}
 	return f.open(ctx, func(q *bus.Queue) error {
 		if err := q.Purge(ctx); err != nil {
 			return err
 		}
-		printer{a.stdout, *asJSON}.print(struct {
+		return printer{a.out, *asJSON}.print(struct {
 			Event string `json:"event"`
 			URL   string `json:"url"`
 		}{"purged", f.queue}, "purged %s", f.queue)
-		return nil
-	})
+	}, nil)
+}
+
+// answer returns the next line of standard input, or "" when ctx ends before it
+// comes.
+func (a *app) answer(ctx context.Context) string {
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(a.stdin).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case line := <-answer:
+		return line
+	case <-ctx.Done():
+		return ""
+	}
 }

@@ -23,6 +23,7 @@ func runStatus(ctx context.Context, a *app, args []string) error {
 		"omnibus status -once -queue http://127.0.0.1:9324/000000000000/mynewq")
 	every := f.Duration("every", time.Second, "time from one look to the next")
 	once := f.Bool("once", false, "look once and end")
+	f.addDrainTimeout()
 	asJSON := f.Bool("json", false, "print one JSON object a line")
 	if err := f.parse(args); err != nil {
 		return err
@@ -33,24 +34,21 @@ func runStatus(ctx context.Context, a *app, args []string) error {
 	if err := f.needQueue(); err != nil {
 		return err
 	}
-	out := printer{a.stdout, *asJSON}
+	out := printer{a.out, *asJSON}
 	return f.open(ctx, func(q *bus.Queue) error {
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
-		first := true
+		between := ""
 		m := &workers.Monitor{Queue: q, Every: *every, OnSample: func(s workers.Sample) {
-			if !first && !*asJSON {
-				out.print(nil, "")
-			}
-			first = false
 			c := s.Attributes.Counts
-			out.print(statusLine{"status", s.Time, c.Visible, c.InFlight, c.Delayed},
-				"%d ApproximateNumberOfMessages\n%d ApproximateNumberOfMessagesNotVisible\n%d ApproximateNumberOfMessagesDelayed",
+			_ = out.print(statusLine{"status", s.Time, c.Visible, c.InFlight, c.Delayed}, // output that fails stops the monitor
+				between+"%d ApproximateNumberOfMessages\n%d ApproximateNumberOfMessagesNotVisible\n%d ApproximateNumberOfMessagesDelayed",
 				c.Visible, c.InFlight, c.Delayed)
+			between = "\n"
 			if *once {
 				stop()
 			}
 		}}
 		return m.Run(ctx)
-	})
+	}, nil)
 }

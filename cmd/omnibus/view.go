@@ -81,7 +81,7 @@ func (v *view) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		case lab.EventDone:
 			v.done[msg.Worker] = true
 		case lab.EventSent, lab.EventHandled, lab.EventFailed:
-			v.latest[msg.Worker] = workerLine(msg)
+			v.latest[msg.Worker] = visible(workerLine(msg))
 		}
 	}
 	return v, nil
@@ -102,7 +102,7 @@ func (v *view) View() tea.View {
 	var b strings.Builder
 	line := func(s string) { b.WriteString(ansi.Truncate(s, max(20, v.width), "…") + "\n") }
 	elapsed := v.now.Sub(v.start).Truncate(time.Second / 10)
-	line(titleStyle.Render("omnibus lab") + faintStyle.Render(fmt.Sprintf("  %s  speed %d  %v", v.lab.URL, v.lab.Speed, elapsed)))
+	line(titleStyle.Render("omnibus lab") + faintStyle.Render(fmt.Sprintf("  %s  speed %d  %v", visible(v.lab.URL), v.lab.Speed, elapsed)))
 	line("")
 	for i, count := range []struct {
 		name string

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+)
+
+// output is what a command prints. The first write that fails is the last: from
+// then on all fail with its error, and the command is stopped, since nobody hears
+// it any more.
+type output struct {
+	w        io.Writer
+	stopping <-chan struct{} // closed when the command is to end
+	stop     func()          // closes stopping
+	patience time.Duration   // how long a write may take then: who reads a pipe may have stopped reading
+
+	mu  sync.Mutex // guards err, and has lines written one at a time
+	err error
+}
+
+// Write implements io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return 0, o.err
+	}
+	if o.err = o.write(slices.Clone(p)); o.err != nil {
+		o.stop()
+		return 0, o.err
+	}
+	return len(p), nil
+}
+
+// write writes p, which it keeps if it gives up.
+func (o *output) write(p []byte) error {
+	done := make(chan error, 1)
+	go func() {
+		_, err := o.w.Write(p)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-o.stopping:
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(o.patience):
+		return errors.New("the output is not read")
+	}
+}
+
+// failure returns the error that ended the output, or nil.
+func (o *output) failure() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
+// printer writes a command's output, either for people or as one JSON object a
+// line.
+type printer struct {
+	w    io.Writer
+	json bool
+}
+
+// print writes the line for people, or v. Strings and bytes in args are made
+// visible, and so is what v holds.
+func (p printer) print(v any, format string, args ...any) error {
+	if p.json {
+		return p.object(v)
+	}
+	for i, a := range args {
+		switch a := a.(type) {
+		case string:
+			args[i] = visible(a)
+		case []byte:
+			args[i] = visible(string(a))
+		}
+	}
+	_, err := fmt.Fprintf(p.w, format+"\n", args...)
+	return err
+}
+
+// object writes v, a struct of plain fields, as a line of JSON.
+func (p printer) object(v any) error {
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("print as JSON: %w", err)
+	}
+	_, err := fmt.Fprintln(p.w, visibleJSON(line.String()[:line.Len()-1]))
+	return err
+}
