@@ -50,27 +50,27 @@ func TestOpenRefusesBadURLs(t *testing.T) {
 		"donors":                           `unknown scheme ""; known are mem, mempubsub`,
 		"mem://a b":                        "the URL does not parse: invalid character",
 		"mem://user:secret@donors":         "bus: open mem://xxxxx@donors: InvalidParameterValue: credentials do not belong in the URL",
-		"mem://":                           `queue name "" must have 1 to 80 characters of A-Z, a-z, 0-9, hyphen and underscore, and may end in .fifo`,
-		"mem://donors/x":                   `queue name "donors/x" must have`,
+		"mem://":                           `Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length (queue name "";`,
+		"mem://donors/x":                   `queue name "donors/x"; the names`,
 		"mem://donors?frob=1":              `unknown parameter "frob"; known are delay, retention, fifo, contentdedup, dlq, maxreceives, visibility, wait`,
 		"mem://donors?delay=soon":          "parameter delay=soon: InvalidParameterValue: want a duration such as 500ms, 5s or 1.5h",
-		"mem://donors?delay=901s":          "DelaySeconds 15m1s is out of range; allowed are 0 to 900 seconds",
-		"mem://donors?delay=-1s":           "DelaySeconds -1s is out of range",
-		"mem://donors?visibility=12h1s":    "parameter visibility=12h1s: InvalidParameterValue: VisibilityTimeout 12h0m1s is out of range; allowed are 0 to 43200 seconds",
-		"mem://donors?wait=21s":            "WaitTimeSeconds 21s is out of range; allowed are 0 to 20 seconds",
-		"mem://donors?retention=59s":       "MessageRetentionPeriod 59s is out of range; allowed are 60 to 1209600 seconds",
+		"mem://donors?delay=901s":          "Invalid value for the parameter DelaySeconds. Reason: 901 is out of range; allowed are 0 to 900 seconds",
+		"mem://donors?delay=-1s":           "-1 is out of range; allowed are 0 to 900 seconds",
+		"mem://donors?visibility=12h1s":    "parameter visibility=12h1s: InvalidParameterValue: Value 43201 for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= 43200",
+		"mem://donors?wait=21s":            "Value 21 for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20",
+		"mem://donors?retention=59s":       "MessageRetentionPeriod. Reason: 59 is out of range; allowed are 60 to 1209600 seconds",
 		"mem://donors?fifo=maybe":          "parameter fifo=maybe: InvalidParameterValue: want true or false",
-		"mem://donors?fifo=true":           "FifoQueue true does not fit the name donors: the names of FIFO queues, and no others, end in .fifo",
-		"mem://donors?contentdedup=true":   "ContentBasedDeduplication is for FIFO queues only; donors is a standard queue",
+		"mem://donors?fifo=true":           `must end with .fifo suffix and be 1 to 80 in length. (queue name "donors"; the names of FIFO queues, and no others, end in .fifo)`,
+		"mem://donors?contentdedup=true":   "Unknown Attribute ContentBasedDeduplication. (it is for FIFO queues only)",
 		"mem://donors?dlq=dead":            "dlq and maxreceives go together",
 		"mem://a?dlq=dead&maxreceives=x":   "parameter maxreceives=x: InvalidParameterValue: want a number from 1 to 1000",
-		"mem://a?dlq=dead&maxreceives=0":   "maxReceiveCount 0 is out of range; allowed are 1 to 1000",
-		"mem://a?dlq=a&maxreceives=3":      "queue a cannot be its own dead-letter queue",
-		"mem://a?dlq=d.fifo&maxreceives=3": "dead-letter queue d.fifo is not of the type of a: both must be FIFO or both standard",
+		"mem://a?dlq=dead&maxreceives=0":   "Invalid value for maxReceiveCount: 0, valid values are from 1 to 1000",
+		"mem://a?dlq=a&maxreceives=3":      "A queue cannot be its own dead-letter queue",
+		"mem://a?dlq=d.fifo&maxreceives=3": "Dead-letter queue must be same type of queue as the source",
 		"mem://donors?wait=1s&wait=2s":     "parameter wait is given 2 times",
 		"mempubsub://donors?delay=1s":      `unknown parameter "delay"; known is ackdeadline`,
 		"mempubsub://a?ackdeadline=0s":     "parameter ackdeadline=0s: want a duration over zero, such as 5s",
-		"mempubsub://":                     `queue name "" must have`,
+		"mempubsub://":                     `queue name "";`,
 	} {
 		_, err := newMux().Open(t.Context(), url)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -155,7 +155,7 @@ func TestOpenRefusesAQueueWithOtherSettings(t *testing.T) {
 	open(t, mux, "mem://donors")
 	open(t, mux, "mem://donors?delay=5s&visibility=1s")
 	_, err := mux.Open(t.Context(), "mem://donors?delay=6s")
-	if gcerrors.Code(err) != gcerrors.AlreadyExists || !strings.Contains(err.Error(), "queue donors exists with DelaySeconds 5s, not 6s") {
+	if gcerrors.Code(err) != gcerrors.AlreadyExists || !strings.Contains(err.Error(), "different value for attribute DelaySeconds (queue donors has \"5\", not \"6\")") {
 		t.Errorf("open with another delay: %v", err)
 	}
 }
@@ -176,19 +176,19 @@ func TestSendRefusesBadMessages(t *testing.T) {
 			return m
 		}
 		for want, m := range map[string]*pubsub.Message{
-			"the message is 1048577 bytes with its attributes; at most 1048576 are allowed":            {Body: make([]byte, spec.MaxMessageBytes+1)},
-			"the message body is empty; it must have at least 1 character":                             {},
-			"the message body has the character 0x0 at offset 1; allowed are #x9, #xA, #xD, #x20-#xD7": {Body: []byte("a\x00b")},
-			"the message body has the character 0xffff at offset 0":                                    {Body: []byte("\uffff")},
-			"the message has 11 attributes; at most 10 are allowed":                                    attributes(11),
-			`attribute "a" of type "String" must have a string value that is not empty`:                {Body: []byte("x"), Metadata: map[string]string{"a": ""}},
-			"DelaySeconds 15m1s is out of range; allowed are 0 to 900 seconds":                         with(func(m *pubsub.Message) { bus.Delay(m, 901*time.Second) }),
-			"DelaySeconds -1s is out of range":                                                         with(func(m *pubsub.Message) { bus.Delay(m, -time.Second) }),
-			`attribute "n" of type "Number" must be a number, not "ten"`:                               with(func(m *pubsub.Message) { bus.SetAttribute(m, "n", bus.Number("ten")) }),
-			`attribute "n" of type "Frob" has no such type; allowed are String, Number and Binary`:     with(func(m *pubsub.Message) { bus.SetAttribute(m, "n", bus.Attribute{DataType: "Frob", StringValue: "x"}) }),
-			`attribute name "a b" may only have the characters`:                                        with(func(m *pubsub.Message) { bus.SetAttribute(m, "a b", bus.String("x")) }),
-			`attribute name "AWS.x" must not start with`:                                               with(func(m *pubsub.Message) { bus.SetAttribute(m, "AWS.x", bus.String("x")) }),
-			`MessageDeduplicationId "d" is for FIFO queues only; donors is a standard queue`:           with(func(m *pubsub.Message) { bus.Deduplicate(m, "d") }),
+			"Message must be shorter than 1048576 bytes. (the message is 1048577 bytes with its attributes)":                                                      {Body: make([]byte, spec.MaxMessageBytes+1)},
+			"the message body must have at least 1 character":                                                                                                     {},
+			"Invalid binary character '#x0' was found in the message body, the set of allowed characters is #x9":                                                  {Body: []byte("a\x00b")},
+			"'#xFFFF' was found in the message body":                                                                                                              {Body: []byte("\uffff")},
+			"Number of message attributes [11] exceeds the allowed maximum [10]":                                                                                  attributes(11),
+			"attribute 'a' must contain a non-empty value of type 'String'":                                                                                       {Body: []byte("x"), Metadata: map[string]string{"a": ""}},
+			"Value 901 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900":                                                       with(func(m *pubsub.Message) { bus.Delay(m, 901*time.Second) }),
+			"Value -1 for parameter DelaySeconds":                                                                                                                 with(func(m *pubsub.Message) { bus.Delay(m, -time.Second) }),
+			`Can't cast the value of message (user) attribute 'n' to a number. (it is "ten")`:                                                                     with(func(m *pubsub.Message) { bus.SetAttribute(m, "n", bus.Number("ten")) }),
+			`The type of message (user) attribute 'n' is invalid. You must use only the following supported type prefixes: Binary, Number, String. (it is "Frob"`: with(func(m *pubsub.Message) { bus.SetAttribute(m, "n", bus.Attribute{DataType: "Frob", StringValue: "x"}) }),
+			`attribute name "a b" is invalid. It can contain A-Z`:                                                                                                 with(func(m *pubsub.Message) { bus.SetAttribute(m, "a b", bus.String("x")) }),
+			`attribute name "AWS.x" is invalid. It must not start with`:                                                                                           with(func(m *pubsub.Message) { bus.SetAttribute(m, "AWS.x", bus.String("x")) }),
+			`not valid for this queue type. (donors is a standard queue)`:                                                                                         with(func(m *pubsub.Message) { bus.Deduplicate(m, "d") }),
 		} {
 			if m.Body != nil && m.Body[0] == 0 {
 				for i := range m.Body {

@@ -106,9 +106,9 @@ var messageFaults = []fault{
 		}},
 	{name: "replaces characters that are not allowed", breaks: "message-characters",
 		send: func(_ *end, m *engine.Message) bool {
-			for spec.CheckCharacters("body", m.Body) != nil {
+			for spec.CheckCharacters(m.Body) != nil {
 				m.Body = strings.ToValidUTF8(strings.Map(func(r rune) rune {
-					if spec.CheckCharacters("body", string(r)) != nil {
+					if spec.CheckCharacters(string(r)) != nil {
 						return '?'
 					}
 					return r

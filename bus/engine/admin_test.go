@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ func TestCreateGivesDefaults(t *testing.T) {
 			Visibility: 30 * time.Second, Retention: 4 * 24 * time.Hour, MaxMessageBytes: 1 << 20, FIFO: true,
 			Created: got.Created, Modified: got.Created,
 		}
-		if got != want || !got.Created.Equal(time.Now()) {
+		if !reflect.DeepEqual(got, want) || !got.Created.Equal(time.Now()) {
 			t.Errorf("attributes %+v, want %+v", got, want)
 		}
 	})
@@ -45,18 +46,18 @@ func TestCreateIsIdempotentWithTheAttributesGiven(t *testing.T) {
 		s     spec.QueueSettings
 		parts []string
 	}{
-		{spec.QueueSettings{Delay: new(time.Duration(0))}, []string{"DelaySeconds", "5s", "0s"}},
-		{spec.QueueSettings{Visibility: new(31 * time.Second)}, []string{"VisibilityTimeout", "30s", "31s"}},
-		{spec.QueueSettings{Retention: new(time.Minute)}, []string{"MessageRetentionPeriod", "96h0m0s", "1m0s"}},
-		{spec.QueueSettings{Wait: new(time.Second)}, []string{"ReceiveMessageWaitTimeSeconds", "0s", "1s"}},
-		{spec.QueueSettings{MaxMessageBytes: new(1024)}, []string{"MaximumMessageSize", "1048576", "1024"}},
-		{spec.QueueSettings{FIFO: new(true)}, []string{"FifoQueue", "false", "true"}},
-		{spec.QueueSettings{ContentBasedDeduplication: new(true)}, []string{"ContentBasedDeduplication", "false", "true"}},
-		{spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "dead", MaxReceives: 4}}, []string{"RedrivePolicy", "{dead 3}", "{dead 4}"}},
+		{spec.QueueSettings{Delay: new(time.Duration(0))}, []string{"DelaySeconds", `"5", not "0"`}},
+		{spec.QueueSettings{Visibility: new(31 * time.Second)}, []string{"VisibilityTimeout", `"30", not "31"`}},
+		{spec.QueueSettings{Retention: new(time.Minute)}, []string{"MessageRetentionPeriod", `"345600", not "60"`}},
+		{spec.QueueSettings{Wait: new(time.Second)}, []string{"ReceiveMessageWaitTimeSeconds", `"0", not "1"`}},
+		{spec.QueueSettings{MaxMessageBytes: new(1024)}, []string{"MaximumMessageSize", `"1048576", not "1024"`}},
+		{spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "dead", MaxReceives: 4}}, []string{"RedrivePolicy", "3", "4"}},
 		{spec.QueueSettings{DeadLetter: &spec.DeadLetter{}}, []string{"RedrivePolicy"}},
+		{spec.QueueSettings{DeadLetterSources: &spec.DeadLetterSources{Permission: spec.RedriveDenyAll}}, []string{"RedriveAllowPolicy", "denyAll"}},
+		{spec.QueueSettings{Kept: map[string]string{"Policy": "{}"}}, []string{"Policy", `"", not "{}"`}},
 	} {
 		_, err := e.Create("q", c.s)
-		wantCode(t, err, spec.QueueNameExists, append(c.parts, "queue q exists")...)
+		wantCode(t, err, spec.QueueNameExists, append(c.parts, "A queue already exists with the same name", "queue q has")...)
 	}
 }
 
@@ -72,13 +73,13 @@ func TestCreateRefuses(t *testing.T) {
 	}{
 		{"a b", spec.QueueSettings{}, spec.InvalidParameterValue, []string{`"a b"`, "1 to 80"}},
 		{"q", spec.QueueSettings{Delay: new(901 * time.Second)}, spec.InvalidAttributeValue, []string{"DelaySeconds", "0 to 900"}},
-		{"q", spec.QueueSettings{FIFO: new(true)}, spec.InvalidAttributeValue, []string{"FifoQueue true", "q", ".fifo"}},
-		{"q.fifo", spec.QueueSettings{FIFO: new(false)}, spec.InvalidAttributeValue, []string{"FifoQueue false", "q.fifo"}},
+		{"q", spec.QueueSettings{FIFO: new(true)}, spec.InvalidParameterValue, []string{"must end with .fifo suffix", `"q"`}},
+		{"q.fifo", spec.QueueSettings{FIFO: new(false)}, spec.InvalidParameterValue, []string{`"q.fifo"`, "end in .fifo"}},
 		{"q", spec.QueueSettings{ContentBasedDeduplication: new(false)}, spec.InvalidAttributeName, []string{"ContentBasedDeduplication", "FIFO queues only"}},
-		{"q", spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "none", MaxReceives: 1}}, spec.InvalidAttributeValue, []string{"none", "does not exist"}},
-		{"q", spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "q", MaxReceives: 1}}, spec.InvalidAttributeValue, []string{"q", "its own"}},
-		{"q", spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "dead", MaxReceives: 1001}}, spec.InvalidAttributeValue, []string{"1001", "1 to 1000"}},
-		{"q.fifo", spec.QueueSettings{DeadLetter: policy}, spec.InvalidAttributeValue, []string{"dead", "q.fifo", "both must be FIFO or both standard"}},
+		{"q", spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "none", MaxReceives: 1}}, spec.InvalidParameterValue, []string{"RedrivePolicy", "none", "does not exist"}},
+		{"q", spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "q", MaxReceives: 1}}, spec.InvalidParameterValue, []string{"RedrivePolicy", "q", "its own"}},
+		{"q", spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "dead", MaxReceives: 1001}}, spec.InvalidParameterValue, []string{"1001", "1 to 1000"}},
+		{"q.fifo", spec.QueueSettings{DeadLetter: policy}, spec.InvalidParameterValue, []string{"RedrivePolicy", "dead", "same type of queue"}},
 	} {
 		_, err := e.Create(c.name, c.s)
 		wantCode(t, err, c.code, c.parts...)
@@ -95,7 +96,7 @@ func TestNameIsFreeAMinuteAfterDelete(t *testing.T) {
 		ok(t, e.Delete("q"))
 		time.Sleep(time.Minute - 1)
 		_, err := e.Create("q", spec.QueueSettings{})
-		wantCode(t, err, spec.QueueDeletedRecently, "queue q", "60 seconds")
+		wantCode(t, err, spec.QueueDeletedRecently, "You must wait 60 seconds", "queue q")
 		time.Sleep(time.Nanosecond)
 		create(t, e, "q", spec.QueueSettings{})
 	})
@@ -172,7 +173,7 @@ func TestSetAttributesChangesThoseGiven(t *testing.T) {
 		want := before
 		want.Delay, want.Visibility, want.Wait, want.MaxMessageBytes = 0, 7*time.Second, 3*time.Second, 1024
 		want.OldestAge, want.Modified = time.Second, before.Created.Add(time.Second)
-		if got, err := q.Attributes(); err != nil || got != want {
+		if got, err := q.Attributes(); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("attributes %+v, %v, want %+v", got, err, want)
 		}
 		send(t, q, Message{Body: "after"})
@@ -194,13 +195,13 @@ func TestSetAttributesRefusesAndChangesNothing(t *testing.T) {
 		{spec.QueueSettings{Visibility: new(43201 * time.Second)}, spec.InvalidAttributeValue, []string{"0 to 43200"}},
 		{spec.QueueSettings{Delay: new(time.Second), FIFO: new(true)}, spec.InvalidAttributeValue, []string{"FifoQueue"}},
 		{spec.QueueSettings{Delay: new(time.Second), ContentBasedDeduplication: new(true)}, spec.InvalidAttributeName, []string{"ContentBasedDeduplication"}},
-		{spec.QueueSettings{Delay: new(time.Second), DeadLetter: &spec.DeadLetter{Queue: "dead.fifo", MaxReceives: 1}}, spec.InvalidAttributeValue, []string{"dead.fifo"}},
-		{spec.QueueSettings{Delay: new(time.Second), DeadLetter: &spec.DeadLetter{Queue: "none", MaxReceives: 1}}, spec.InvalidAttributeValue, []string{"none"}},
-		{spec.QueueSettings{Delay: new(time.Second), DeadLetter: &spec.DeadLetter{Queue: "q", MaxReceives: 1}}, spec.InvalidAttributeValue, []string{"its own"}},
+		{spec.QueueSettings{Delay: new(time.Second), DeadLetter: &spec.DeadLetter{Queue: "dead.fifo", MaxReceives: 1}}, spec.InvalidParameterValue, []string{"dead.fifo"}},
+		{spec.QueueSettings{Delay: new(time.Second), DeadLetter: &spec.DeadLetter{Queue: "none", MaxReceives: 1}}, spec.InvalidParameterValue, []string{"none"}},
+		{spec.QueueSettings{Delay: new(time.Second), DeadLetter: &spec.DeadLetter{Queue: "q", MaxReceives: 1}}, spec.InvalidParameterValue, []string{"its own"}},
 	} {
 		wantCode(t, q.SetAttributes(c.s), c.code, c.parts...)
 	}
-	if got, err := q.Attributes(); err != nil || got != before {
+	if got, err := q.Attributes(); err != nil || !reflect.DeepEqual(got, before) {
 		t.Errorf("attributes %+v, %v, want %+v", got, err, before)
 	}
 }
@@ -233,7 +234,7 @@ func TestPurgeWorksOnceAMinute(t *testing.T) {
 		ok(t, q.Purge())
 		send(t, q, Message{Body: "m"})
 		time.Sleep(time.Minute - 1)
-		wantCode(t, q.Purge(), spec.PurgeQueueInProgress, "queue q", "60 seconds")
+		wantCode(t, q.Purge(), spec.PurgeQueueInProgress, "PurgeQueue operation on q", "60 seconds", "purged 1m0s ago")
 		wantCounts(t, q, 1, 0, 0)
 		time.Sleep(time.Nanosecond)
 		ok(t, q.Purge())

@@ -28,8 +28,8 @@
 // what is there, standard queues deliver in the order in which messages become
 // visible, and nothing is delivered twice before its time. Durations may have
 // fractions of a second. Changing a FIFO queue's delay does not move messages
-// that already wait, and FIFO queues deduplicate by queue, not by group. Access
-// policies and encryption are outside its purpose.
+// that already wait. Access policies and encryption are outside its purpose: their
+// attributes are kept and have no effect.
 //
 // The rules are those of the SQS Developer Guide; limits and texts are package
 // [omnibus/bus/spec]'s. Errors are of type [*spec.Error] except those of a
@@ -84,24 +84,20 @@ func New(opts *Options) *Engine {
 // name is refused for a minute after its queue was deleted
 // (QueueDeletedRecently), unless the engine is lenient.
 func (e *Engine) Create(name string, s spec.QueueSettings) (*Queue, error) {
-	if err := spec.CheckQueueName(name); err != nil {
-		return nil, err
-	}
-	if err := s.Check(); err != nil {
+	if err := checkNew(name, s); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if q := e.queues[name]; q != nil {
-		if attr := q.state.differs(s); attr != "" {
-			return nil, spec.Errorf(spec.QueueNameExists, "queue %s exists with %s", name, attr)
+		if attr, has, given := s.Differs(q.state.attrs); attr != "" {
+			return nil, spec.DifferentQueue(name, attr, has, given)
 		}
 		return q, nil
 	}
 	if at, ok := e.deleted[name]; ok && !e.opts.Lenient {
 		if ago := time.Since(at); ago >= 0 && ago < spec.DeleteInterval {
-			return nil, spec.Errorf(spec.QueueDeletedRecently, "queue %s was deleted %v ago; its name is free after %d seconds",
-				name, ago.Round(time.Millisecond), int(spec.DeleteInterval/time.Second))
+			return nil, spec.DeletedRecently(name, ago)
 		}
 	}
 	if err := e.checkDeadLetter(name, s); err != nil {
@@ -117,6 +113,19 @@ func (e *Engine) Create(name string, s spec.QueueSettings) (*Queue, error) {
 	return q, nil
 }
 
+// checkNew reports what SQS would refuse of a queue to be created.
+func checkNew(name string, s spec.QueueSettings) error {
+	if s.FIFO != nil {
+		if err := spec.CheckQueueType(name, *s.FIFO); err != nil {
+			return err
+		}
+	}
+	if err := spec.CheckQueueName(name); err != nil {
+		return err
+	}
+	return s.CheckFor(name)
+}
+
 // checkDeadLetter reports a redrive policy to a queue that does not exist, or to
 // the queue itself. e.mu is held.
 func (e *Engine) checkDeadLetter(name string, s spec.QueueSettings) error {
@@ -125,13 +134,16 @@ func (e *Engine) checkDeadLetter(name string, s spec.QueueSettings) error {
 		return nil
 	}
 	if d.Queue == name {
-		return spec.Errorf(spec.InvalidAttributeValue, "queue %s cannot be its own dead-letter queue", name)
+		return spec.BadDeadLetterTarget(*d, "A queue cannot be its own dead-letter queue.")
 	}
 	to := e.queues[d.Queue]
 	if to == nil {
-		return spec.Errorf(spec.InvalidAttributeValue, "dead-letter queue %s does not exist", d.Queue)
+		return spec.BadDeadLetterTarget(*d, "Dead letter target does not exist.")
 	}
-	return to.state.admits(name)
+	if !to.state.admits(name) {
+		return spec.BadDeadLetterTarget(*d, "Dead letter target does not allow queue "+name+" to have it as its dead-letter queue.")
+	}
+	return nil
 }
 
 // Queue returns the queue of that name, or the error QueueDoesNotExist.
@@ -141,11 +153,7 @@ func (e *Engine) Queue(name string) (*Queue, error) {
 	if q := e.queues[name]; q != nil {
 		return q, nil
 	}
-	return nil, doesNotExist(name)
-}
-
-func doesNotExist(name string) error {
-	return spec.Errorf(spec.QueueDoesNotExist, "queue %s does not exist", name)
+	return nil, spec.NoQueue(name)
 }
 
 // List returns the names of the queues that start with prefix, sorted.
@@ -169,7 +177,7 @@ func (e *Engine) Delete(name string) error {
 	defer e.mu.Unlock()
 	q := e.queues[name]
 	if q == nil {
-		return doesNotExist(name)
+		return spec.NoQueue(name)
 	}
 	delete(e.queues, name)
 	now := time.Now()

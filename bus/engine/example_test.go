@@ -44,7 +44,7 @@ func Example() {
 	fmt.Println(errors.Is(err, spec.InvalidParameterValue), err)
 	// Output:
 	// NewDonor {"name": "Harper Pierce", "donation": 97.5} receive 1
-	// true InvalidParameterValue: VisibilityTimeout 13h0m0s is out of range; allowed are 0 to 43200 seconds
+	// true InvalidParameterValue: Value 46800 for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer between 0 and 43200.
 }
 
 // A message that was received as often as the redrive policy allows goes to the

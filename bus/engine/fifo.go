@@ -148,17 +148,15 @@ func (gs *groups) inOrder() []*group {
 
 // checkFIFO reports what a FIFO queue would refuse in a message.
 func (q *queue) checkFIFO(in *Message) error {
-	if in.Group == "" {
-		return spec.Errorf(spec.MissingParameter, "a message to the FIFO queue %s needs a MessageGroupId", q.name)
-	}
-	if in.Delay != nil && *in.Delay != 0 {
-		return spec.Errorf(spec.InvalidParameterValue, "DelaySeconds %v is for standard queues; on the FIFO queue %s only the queue's own delay, %v, applies", *in.Delay, q.name, q.attrs.Delay)
-	}
-	if in.Deduplication != "" {
+	switch {
+	case in.Delay != nil && *in.Delay != 0:
+		return spec.NotForType(spec.SecondsText(*in.Delay), "DelaySeconds", q.name)
+	case in.Group == "":
+		return spec.Missing("MessageGroupId")
+	case in.Deduplication != "":
 		return spec.CheckGroup("MessageDeduplicationId", in.Deduplication)
-	}
-	if !q.attrs.ContentBasedDeduplication {
-		return spec.Errorf(spec.InvalidParameterValue, "a message to %s needs a MessageDeduplicationId, since the queue does not deduplicate by content", q.name)
+	case !q.attrs.ContentBasedDeduplication:
+		return spec.NoDeduplication()
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (q *Queue) lock() error {
 	q.engine.mu.Lock()
 	if q.closed {
 		q.engine.mu.Unlock()
-		return doesNotExist(q.state.name)
+		return spec.NoQueue(q.state.name)
 	}
 	q.advance()
 	return nil
@@ -161,8 +161,8 @@ func (r *ReceiveRequest) check() error {
 	if r.Max == 0 {
 		r.Max = 1
 	}
-	if r.Max < 1 || r.Max > spec.MaxBatchEntries {
-		return spec.Errorf(spec.InvalidParameterValue, "MaxNumberOfMessages %d is out of range; allowed are 1 to %d", r.Max, spec.MaxBatchEntries)
+	if err := spec.CheckMaxMessages(r.Max); err != nil {
+		return err
 	}
 	if r.Visibility != nil {
 		if err := spec.CheckVisibility(*r.Visibility); err != nil {
@@ -183,9 +183,13 @@ func (r *ReceiveRequest) check() error {
 // waiter returns the receive that r asks for, and how long it may wait.
 func (q *Queue) waiter(r ReceiveRequest) (*waiter, time.Duration) {
 	w := &waiter{n: r.Max, visibility: q.state.attrs.Visibility, attempt: r.Attempt}
-	give(&w.visibility, r.Visibility)
+	if r.Visibility != nil {
+		w.visibility = *r.Visibility
+	}
 	wait := q.state.attrs.Wait
-	give(&wait, r.Wait)
+	if r.Wait != nil {
+		wait = *r.Wait
+	}
 	w.long = wait > 0
 	return w, wait
 }
@@ -279,7 +283,7 @@ func (q *Queue) close() {
 	q.closed = true
 	for q.waiters.Len() > 0 {
 		w := q.waiters.Remove(q.waiters.Front()).(*waiter)
-		w.out <- received{err: doesNotExist(q.state.name)}
+		w.out <- received{err: spec.NoQueue(q.state.name)}
 	}
 	q.setTimer()
 	q.stopMoves()
@@ -324,7 +328,8 @@ func (q *Queue) VisibleAt(receiptHandle string) (time.Time, bool) {
 	return time.Unix(0, m.due), true
 }
 
-// Attributes returns the queue's attributes and counts.
+// Attributes returns the queue's attributes and counts. Kept and the names in
+// DeadLetterSources are shared and not to be changed.
 func (q *Queue) Attributes() (spec.QueueAttributes, error) {
 	if err := q.lock(); err != nil {
 		return spec.QueueAttributes{}, err
@@ -338,7 +343,7 @@ func (q *Queue) Attributes() (spec.QueueAttributes, error) {
 // SetAttributes changes the attributes given. A changed retention period holds
 // for messages already sent, a changed delay for those sent from now on.
 func (q *Queue) SetAttributes(s spec.QueueSettings) error {
-	if err := s.Check(); err != nil {
+	if err := s.CheckFor(q.Name()); err != nil {
 		return err
 	}
 	if err := q.lock(); err != nil {

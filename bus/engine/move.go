@@ -75,21 +75,23 @@ func (q *Queue) StartMove(to string, rate int) (MoveTask, error) {
 }
 
 func (q *Queue) checkMove(to string, rate int) error {
-	if rate < 0 || rate > spec.MaxMoveRate {
-		return spec.Errorf(spec.InvalidParameterValue, "Value %d for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 and %d, if provided.", rate, spec.MaxMoveRate)
+	if rate != 0 {
+		if err := spec.CheckMoveRate(rate); err != nil {
+			return err
+		}
 	}
 	if len(q.engine.deadLetterSources(q.state.name)) == 0 {
-		return spec.Errorf(spec.InvalidParameterValue, "Source queue must be configured as a Dead Letter Queue.")
+		return spec.ErrNotDeadLetterQueue
 	}
 	if to != "" && q.engine.queues[to] == nil {
-		return spec.Errorf(spec.ResourceNotFound, "The resource that you specified for the DestinationArn parameter doesn't exist.")
+		return spec.NoResource("DestinationArn")
 	}
 	if to == q.state.name || to != "" && spec.IsFIFOName(to) != q.state.attrs.FIFO {
-		return spec.Errorf(spec.InvalidParameterValue, "The destination queue must be another queue, of the same type as the source queue.")
+		return spec.ErrMoveDestination
 	}
 	for _, m := range q.moves {
 		if m.Status == MoveRunning {
-			return spec.Errorf(spec.InvalidParameterValue, "There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
+			return spec.ErrMoveRunning
 		}
 	}
 	return nil
@@ -147,13 +149,13 @@ func (q *Queue) CancelMove(id string) (moved int, err error) {
 			continue
 		}
 		if m.Status != MoveRunning {
-			return 0, spec.Errorf(spec.InvalidParameterValue, "Task is not active. Only active tasks can be cancelled.")
+			return 0, spec.ErrMoveEnded
 		}
 		m.Status = MoveCancelled
 		m.timer.Stop()
 		return m.Moved, nil
 	}
-	return 0, spec.Errorf(spec.ResourceNotFound, "Task does not exist.")
+	return 0, spec.ErrNoMove
 }
 
 // Moves returns the queue's last ten move tasks, the latest first.

@@ -114,9 +114,9 @@ func TestRedriveAllowPolicy(t *testing.T) {
 	}{
 		{spec.DeadLetterSources{}, ""},
 		{spec.DeadLetterSources{Permission: spec.RedriveAllowAll}, ""},
-		{spec.DeadLetterSources{Permission: spec.RedriveDenyAll}, spec.InvalidAttributeValue},
+		{spec.DeadLetterSources{Permission: spec.RedriveDenyAll}, spec.InvalidParameterValue},
 		{spec.DeadLetterSources{Permission: spec.RedriveByQueue, Queues: []string{"a", "q"}}, ""},
-		{spec.DeadLetterSources{Permission: spec.RedriveByQueue, Queues: []string{"a"}}, spec.InvalidAttributeValue},
+		{spec.DeadLetterSources{Permission: spec.RedriveByQueue, Queues: []string{"a"}}, spec.InvalidParameterValue},
 	} {
 		dead := create(t, e, "dead", spec.QueueSettings{})
 		q := create(t, e, "q", spec.QueueSettings{})

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"omnibus/bus/spec"
@@ -15,9 +16,6 @@ type queue struct {
 	number uint64 // in receipt handles
 	seed   uint64 // in message ids
 	attrs  spec.QueueAttributes
-	// Set as attributes, but not comparable.
-	sources spec.DeadLetterSources
-	kept    map[string]string
 
 	now   int64
 	order uint64 // the seq of the last message added
@@ -53,6 +51,23 @@ func newQueue(name string, number, seed uint64, now int64) *queue {
 	}
 	q.clear()
 	return q
+}
+
+// set changes the attributes given, which the caller has checked with CheckFor.
+func (q *queue) set(s spec.QueueSettings) error {
+	if err := s.CheckOver(q.attrs); err != nil {
+		return err
+	}
+	q.attrs.Set(s)
+	q.attrs.Modified = time.Unix(0, q.now)
+	return nil
+}
+
+// admits reports whether the redrive allow policy lets the queue named source have
+// this one as its dead-letter queue.
+func (q *queue) admits(source string) bool {
+	p := q.attrs.DeadLetterSources
+	return p.Permission != spec.RedriveDenyAll && (p.Permission != spec.RedriveByQueue || slices.Contains(p.Queues, source))
 }
 
 // clear forgets all messages. What FIFO deduplication remembers stays.
@@ -184,7 +199,7 @@ func (q *queue) check(in *Message) error {
 		return q.checkFIFO(in)
 	}
 	if in.Deduplication != "" {
-		return spec.Errorf(spec.InvalidParameterValue, "MessageDeduplicationId %q is for FIFO queues only; %s is a standard queue", in.Deduplication, q.name)
+		return spec.NotForType(in.Deduplication, "MessageDeduplicationId", q.name)
 	}
 	return nil
 }
@@ -223,7 +238,7 @@ func (q *queue) receive(n int, visibility time.Duration) (out []Delivery, dead [
 	if q.count[inFlight]+n > spec.MaxInFlight {
 		n = spec.MaxInFlight - q.count[inFlight]
 		if n <= 0 && !q.attrs.FIFO {
-			return nil, nil, spec.Errorf(spec.OverLimit, "queue %s has %d messages in flight, the most that are allowed", q.name, q.count[inFlight])
+			return nil, nil, spec.TooManyInFlight(q.name)
 		}
 	}
 	for len(out) < n {
@@ -340,7 +355,7 @@ func (q *queue) delete(handle string) (bool, error) {
 	}
 	holds := m.state == inFlight && m.receives == r.delivery
 	if q.attrs.FIFO && !holds {
-		return false, spec.Errorf(spec.InvalidParameterValue, "the receipt handle has expired")
+		return false, spec.ReceiptExpired(handle)
 	}
 	if m.state == inFlight && !holds {
 		return false, nil
@@ -352,7 +367,7 @@ func (q *queue) delete(handle string) (bool, error) {
 // changeVisibility makes the message that a receipt handle names visible again
 // in d from now.
 func (q *queue) changeVisibility(handle string, d time.Duration) error {
-	if err := spec.CheckVisibility(d); err != nil {
+	if err := spec.CheckVisibilityChange(d); err != nil {
 		return err
 	}
 	m, err := q.held(handle)
@@ -360,8 +375,7 @@ func (q *queue) changeVisibility(handle string, d time.Duration) error {
 		return err
 	}
 	if q.now-m.taken+int64(d) > int64(spec.MaxVisibility) {
-		return spec.Errorf(spec.InvalidParameterValue,
-			"VisibilityTimeout %v would hide the message for over 12 hours since it was received %v ago", d, time.Duration(q.now-m.taken))
+		return spec.HiddenTooLong(d, time.Duration(q.now-m.taken))
 	}
 	q.due.remove(m)
 	if d == 0 {
@@ -380,10 +394,10 @@ func (q *queue) held(handle string) (*message, error) {
 	}
 	m := q.taken.get(r.message)
 	if m == nil {
-		return nil, spec.Errorf(spec.InvalidParameterValue, "the message of the receipt handle does not exist any more")
+		return nil, spec.NotAvailable(handle)
 	}
 	if m.state != inFlight || m.receives != r.delivery {
-		return nil, spec.Errorf(spec.MessageNotInflight, "the receipt handle's visibility timeout is over")
+		return nil, spec.NotInFlight(handle)
 	}
 	return m, nil
 }
@@ -433,8 +447,7 @@ func (q *queue) eachReady(f func(*message) bool) {
 // purge deletes all messages. Unless lenient, it works once in a minute.
 func (q *queue) purge(lenient bool) error {
 	if !lenient && q.purged != 0 && q.now-q.purged < int64(spec.PurgeInterval) {
-		return spec.Errorf(spec.PurgeQueueInProgress, "queue %s was purged %v ago; once in %d seconds is allowed",
-			q.name, time.Duration(q.now-q.purged).Round(time.Millisecond), int(spec.PurgeInterval/time.Second))
+		return spec.PurgedRecently(q.name, time.Duration(q.now-q.purged))
 	}
 	q.purged = q.now
 	q.clear()

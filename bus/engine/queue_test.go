@@ -130,17 +130,17 @@ func TestSendRefuses(t *testing.T) {
 		parts []string
 	}{
 		{"empty body", standard, Message{}, spec.MissingParameter, []string{"at least 1 character"}},
-		{"too large for the queue", standard, Message{Body: strings.Repeat("x", 1025)}, spec.InvalidParameterValue, []string{"1025 bytes", "at most 1024"}},
-		{"character", standard, Message{Body: "\x00"}, spec.InvalidMessageContents, []string{"0x0"}},
-		{"delay over 900 s", standard, Message{Body: "x", Delay: new(901 * time.Second)}, spec.InvalidParameterValue, []string{"15m1s", "0 to 900 seconds"}},
-		{"negative delay", standard, Message{Body: "x", Delay: new(-time.Second)}, spec.InvalidParameterValue, []string{"-1s", "0 to 900 seconds"}},
-		{"group", standard, Message{Body: "x", Group: "a b"}, spec.InvalidParameterValue, []string{"MessageGroupId", `"a b"`}},
-		{"deduplication on a standard queue", standard, Message{Body: "x", Deduplication: "d"}, spec.InvalidParameterValue, []string{"MessageDeduplicationId", `"d"`, "FIFO queues only"}},
+		{"too large for the queue", standard, Message{Body: strings.Repeat("x", 1025)}, spec.InvalidParameterValue, []string{"Message must be shorter than 1024 bytes.", "1025 bytes"}},
+		{"character", standard, Message{Body: "\x00"}, spec.InvalidMessageContents, []string{"'#x0'"}},
+		{"delay over 900 s", standard, Message{Body: "x", Delay: new(901 * time.Second)}, spec.InvalidParameterValue, []string{"Value 901 for parameter DelaySeconds", ">= 0 and <= 900"}},
+		{"negative delay", standard, Message{Body: "x", Delay: new(-time.Second)}, spec.InvalidParameterValue, []string{"Value -1 for parameter DelaySeconds"}},
+		{"group", standard, Message{Body: "x", Group: "a b"}, spec.InvalidParameterValue, []string{"Value a b for parameter MessageGroupId"}},
+		{"deduplication on a standard queue", standard, Message{Body: "x", Deduplication: "d"}, spec.InvalidParameterValue, []string{"Value d for parameter MessageDeduplicationId", "not valid for this queue type"}},
 		{"no group on a FIFO queue", fifo, Message{Body: "x", Deduplication: "d"}, spec.MissingParameter, []string{"MessageGroupId"}},
-		{"no deduplication id", fifo, Message{Body: "x", Group: "g"}, spec.InvalidParameterValue, []string{"MessageDeduplicationId", "by content"}},
-		{"bad deduplication id", fifo, Message{Body: "x", Group: "g", Deduplication: "a b"}, spec.InvalidParameterValue, []string{"MessageDeduplicationId", `"a b"`}},
-		{"delay on a FIFO queue", fifo, Message{Body: "x", Group: "g", Deduplication: "d", Delay: new(time.Second)}, spec.InvalidParameterValue, []string{"DelaySeconds", "1s", "5s"}},
-		{"a FIFO queue's own delay", fifo, Message{Body: "x", Group: "g", Deduplication: "d", Delay: new(5 * time.Second)}, spec.InvalidParameterValue, []string{"DelaySeconds", "5s"}},
+		{"no deduplication id", fifo, Message{Body: "x", Group: "g"}, spec.InvalidParameterValue, []string{"MessageDeduplicationId provided explicitly"}},
+		{"bad deduplication id", fifo, Message{Body: "x", Group: "g", Deduplication: "a b"}, spec.InvalidParameterValue, []string{"Value a b for parameter MessageDeduplicationId"}},
+		{"delay on a FIFO queue", fifo, Message{Body: "x", Group: "g", Deduplication: "d", Delay: new(time.Second)}, spec.InvalidParameterValue, []string{"Value 1 for parameter DelaySeconds", "not valid for this queue type"}},
+		{"a FIFO queue's own delay", fifo, Message{Body: "x", Group: "g", Deduplication: "d", Delay: new(5 * time.Second)}, spec.InvalidParameterValue, []string{"Value 5 for parameter DelaySeconds"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sent, err := c.queue.Send(c.m)
@@ -160,12 +160,12 @@ func TestReceiveRefuses(t *testing.T) {
 		r     ReceiveRequest
 		parts []string
 	}{
-		{ReceiveRequest{Max: 11}, []string{"MaxNumberOfMessages", "11", "1 to 10"}},
-		{ReceiveRequest{Max: -1}, []string{"MaxNumberOfMessages", "-1", "1 to 10"}},
-		{ReceiveRequest{Visibility: new(43201 * time.Second)}, []string{"VisibilityTimeout", "12h0m1s", "0 to 43200"}},
-		{ReceiveRequest{Visibility: new(-time.Second)}, []string{"VisibilityTimeout", "-1s"}},
-		{ReceiveRequest{Wait: new(21 * time.Second)}, []string{"WaitTimeSeconds", "21s", "0 to 20"}},
-		{ReceiveRequest{Wait: new(-time.Second)}, []string{"WaitTimeSeconds", "-1s"}},
+		{ReceiveRequest{Max: 11}, []string{"Value 11 for parameter MaxNumberOfMessages", "between 1 and 10"}},
+		{ReceiveRequest{Max: -1}, []string{"Value -1 for parameter MaxNumberOfMessages"}},
+		{ReceiveRequest{Visibility: new(43201 * time.Second)}, []string{"Value 43201 for parameter VisibilityTimeout", ">= 0 and <= 43200"}},
+		{ReceiveRequest{Visibility: new(-time.Second)}, []string{"Value -1 for parameter VisibilityTimeout"}},
+		{ReceiveRequest{Wait: new(21 * time.Second)}, []string{"Value 21 for parameter WaitTimeSeconds", ">= 0 and <= 20"}},
+		{ReceiveRequest{Wait: new(-time.Second)}, []string{"Value -1 for parameter WaitTimeSeconds"}},
 	} {
 		_, err := q.Receive(context.Background(), c.r)
 		wantCode(t, err, spec.InvalidParameterValue, c.parts...)

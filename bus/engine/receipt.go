@@ -38,7 +38,7 @@ func parseReceipt(handle string, queue uint64) (receipt, error) {
 			}
 		}
 	}
-	return receipt{}, spec.Errorf(spec.ReceiptHandleIsInvalid, "%.80q is not a receipt handle of this queue", handle)
+	return receipt{}, spec.BadReceipt(handle)
 }
 
 // messageID returns the id of the n-th message of an engine: a UUID (RFC 9562,

@@ -16,7 +16,7 @@ func (q *Queue) Redrive(to string, n int) (int, error) {
 		return 0, spec.Errorf(spec.UnsupportedOperation, "queue %s is not a dead-letter queue of any queue", q.state.name)
 	}
 	if to != "" && q.engine.queues[to] == nil {
-		return 0, doesNotExist(to)
+		return 0, spec.NoQueue(to)
 	}
 	if to != "" && spec.IsFIFOName(to) != q.state.attrs.FIFO {
 		return 0, spec.Errorf(spec.InvalidParameterValue, "queue %s is not of the type of %s: both must be FIFO or both standard", to, q.state.name)

@@ -84,10 +84,10 @@ func TestChangeVisibilityRefuses(t *testing.T) {
 			code   spec.Code
 			parts  []string
 		}{
-			{"over 12 h", q, held, 43201 * time.Second, spec.InvalidParameterValue, []string{"12h0m1s", "0 to 43200"}},
-			{"over 12 h in all", q, held, 12*time.Hour - 10*time.Second + 1, spec.InvalidParameterValue, []string{"11h59m50.000000001s", "12 hours", "10s ago"}},
-			{"negative", q, held, -1, spec.InvalidParameterValue, []string{"-1ns"}},
-			{"gone", q, gone, 0, spec.InvalidParameterValue, []string{"does not exist"}},
+			{"over 12 h", q, held, 43201 * time.Second, spec.InvalidParameterValue, []string{"Value 43201 for parameter VisibilityTimeout", "between 0 and 43200"}},
+			{"over 12 h in all", q, held, 12*time.Hour - 10*time.Second + 1, spec.InvalidParameterValue, []string{"Value 43190.000000001 for parameter VisibilityTimeout", "[43200 seconds]", "10s ago"}},
+			{"negative", q, held, -1, spec.InvalidParameterValue, []string{"Value -0.000000001"}},
+			{"gone", q, gone, 0, spec.InvalidParameterValue, []string{"Message does not exist or is not available"}},
 			{"a newer delivery holds it", q, expired, 0, spec.MessageNotInflight, nil},
 			{"nobody holds it", q, stale, 0, spec.MessageNotInflight, nil},
 			{"of another queue", other, held, 0, spec.ReceiptHandleIsInvalid, []string{held}},

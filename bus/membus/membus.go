@@ -117,7 +117,7 @@ func (b *Backend) CreateQueue(ctx context.Context, u *url.URL, s spec.QueueSetti
 	if err != nil {
 		return "", err
 	}
-	if _, err := b.create(p.name, merge(p.settings, s)); err != nil {
+	if _, err := b.create(p.name, p.settings.Merge(s)); err != nil {
 		return "", err
 	}
 	return Scheme + "://" + p.name, nil
@@ -255,27 +255,3 @@ func (q *queue) Peek(ctx context.Context, n int) ([]driver.Peeked, error) {
 }
 
 func (q *queue) Pause(idle func()) (resume func()) { return q.sub.polls.Pause(idle) }
-
-// merge returns a with what b gives.
-func merge(a, b spec.QueueSettings) spec.QueueSettings {
-	for _, s := range []struct{ to, from **time.Duration }{
-		{&a.Delay, &b.Delay}, {&a.Visibility, &b.Visibility}, {&a.Retention, &b.Retention}, {&a.Wait, &b.Wait},
-	} {
-		if *s.from != nil {
-			*s.to = *s.from
-		}
-	}
-	if b.MaxMessageBytes != nil {
-		a.MaxMessageBytes = b.MaxMessageBytes
-	}
-	if b.FIFO != nil {
-		a.FIFO = b.FIFO
-	}
-	if b.ContentBasedDeduplication != nil {
-		a.ContentBasedDeduplication = b.ContentBasedDeduplication
-	}
-	if b.DeadLetter != nil {
-		a.DeadLetter = b.DeadLetter
-	}
-	return a
-}

@@ -42,3 +42,23 @@ func TestErrorIsItsCode(t *testing.T) {
 		t.Errorf("text %q, want %q", got, want)
 	}
 }
+
+// Of a refused parameter the text names value, parameter and reason; who knows the
+// value as the request had it, or the entry of a batch, can say so.
+func TestErrorTexts(t *testing.T) {
+	for want, err := range map[string]error{
+		"InvalidParameterValue: Value 11 for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.": spec.CheckMaxMessages(11),
+		"InvalidParameterValue: Value { } for parameter P is invalid. Reason: R.":                                                      spec.InvalidParameter("{}", "P", "R.").OfValue("{ }", "P"),
+		"InvalidParameterValue: Value {} for parameter P is invalid. Reason: R. ":                                                      spec.InvalidParameter("{}", "P", "R. ").OfValue("5", "Q"),
+		"MissingParameter: The request must contain the parameter MessageBody.":                                                        spec.Missing("MessageBody"),
+		"MissingParameter: The request must contain the parameter Entry.2.MessageBody.":                                                spec.Missing("MessageBody").InEntry("Entry", 2),
+		"MissingParameter: The request must contain the parameter MessageGroupId.":                                                     spec.Missing("MessageGroupId").InEntry("Entry", 2),
+		"InvalidParameterValue: One or more parameters are invalid. Reason: Message must be shorter than 9 bytes.":                     spec.TooLong(9),
+		"InvalidParameterValue: One or more parameters cannot be validated. Reason: Message must be shorter than 9 bytes.":             spec.TooLong(9).InEntry("Entry", 2),
+		"QueueDoesNotExist: The specified queue does not exist. (queue donors)":                                                        spec.NoQueue("donors"),
+	} {
+		if err.Error() != want {
+			t.Errorf("%s\nwant %s", err, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -41,41 +42,63 @@ func MessageSize(body string, attrs []NamedAttribute) int {
 // [CheckAttributes] refuses, or a size in all over maxBytes.
 func CheckMessage(body string, attrs []NamedAttribute, maxBytes int) error {
 	if body == "" {
-		return Errorf(MissingParameter, "the message body is empty; it must have at least 1 character")
+		return Missing(messageBody).detail("the message body must have at least 1 character")
 	}
 	if size := MessageSize(body, attrs); size > maxBytes {
-		return Errorf(InvalidParameterValue, "the message is %d bytes with its attributes; at most %d are allowed", size, maxBytes)
+		return TooLong(maxBytes).detail("the message is %d bytes with its attributes", size)
 	}
 	if err := CheckAttributes(attrs); err != nil {
 		return err
 	}
-	return CheckCharacters("the message body", body)
+	return CheckCharacters(body)
 }
 
-// CheckCharacters reports a character that SQS does not allow in bodies and
-// attribute values. Allowed are #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD
-// and #x10000 to #x10FFFF. The error names what, the character and its offset.
-func CheckCharacters(what, s string) error {
+// TooLong returns the error of a message of over maxBytes.
+func TooLong(maxBytes int) *Error {
+	return areInvalid(fmt.Sprintf("Message must be shorter than %d bytes.", maxBytes))
+}
+
+// BatchTooLong returns the error of a batch of that size, over [MaxMessageBytes].
+func BatchTooLong(size int) *Error {
+	return Errorf(BatchRequestTooLong, "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", MaxMessageBytes, size)
+}
+
+// CheckCharacters reports a character that SQS does not allow in a message body.
+// Allowed are #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD and #x10000 to
+// #x10FFFF.
+func CheckCharacters(body string) error {
+	bad, at := badCharacter(body)
+	if bad == "" {
+		return nil
+	}
+	return Errorf(InvalidMessageContents,
+		"Invalid binary character '%s' was found in the message body, the set of allowed characters is %s", bad, allowedCharacters).detail("at offset %d", at)
+}
+
+const allowedCharacters = "#x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]."
+
+// badCharacter returns the first character that SQS does not allow, or the first
+// byte that is not UTF-8, as SQS writes it, and its offset.
+func badCharacter(s string) (bad string, at int) {
 	for i, r := range s {
 		switch {
 		case r == utf8.RuneError:
 			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {
-				return Errorf(InvalidMessageContents, "%s has the byte %#x at offset %d, which is not UTF-8", what, s[i], i)
+				return fmt.Sprintf("#x%X", s[i]), i
 			}
 		case r >= 0x20 && r <= 0xFFFD, r == '\t', r == '\n', r == '\r', r >= 0x10000:
 		default:
-			return Errorf(InvalidMessageContents,
-				"%s has the character %#x at offset %d; allowed are #x9, #xA, #xD, #x20-#xD7FF, #xE000-#xFFFD, #x10000-#x10FFFF", what, r, i)
+			return fmt.Sprintf("#x%X", r), i
 		}
 	}
-	return nil
+	return "", 0
 }
 
 // CheckAttributes reports more than 10 attributes, two of one name, and the
 // first attribute whose name, type or value SQS would refuse.
 func CheckAttributes(attrs []NamedAttribute) error {
 	if len(attrs) > MaxAttributes {
-		return Errorf(InvalidParameterValue, "the message has %d attributes; at most %d are allowed", len(attrs), MaxAttributes)
+		return Errorf(InvalidParameterValue, "Number of message attributes [%d] exceeds the allowed maximum [%d].", len(attrs), MaxAttributes)
 	}
 	for i, a := range attrs {
 		if err := checkAttributeName(a.Name); err != nil {
@@ -83,7 +106,7 @@ func CheckAttributes(attrs []NamedAttribute) error {
 		}
 		for _, b := range attrs[:i] {
 			if a.Name == b.Name {
-				return Errorf(InvalidParameterValue, "the message has two attributes named %q", a.Name)
+				return Errorf(InvalidParameterValue, "Message (user) attribute '%.256s' is given more than once.", a.Name)
 			}
 		}
 		if err := checkAttributeValue(a); err != nil {
@@ -95,10 +118,12 @@ func CheckAttributes(attrs []NamedAttribute) error {
 
 func checkAttributeName(name string) error {
 	bad := func(why string) error {
-		return Errorf(InvalidParameterValue, "attribute name %s %s", quoteShort(name), why)
+		return Errorf(InvalidParameterValue, "The message attribute name %s is invalid. It %s.", quoteShort(name), why)
 	}
 	switch lower := strings.ToLower(name); {
-	case name == "" || len(name) > 256:
+	case name == "":
+		return Errorf(InvalidParameterValue, "The request must contain non-empty message attribute name.")
+	case len(name) > 256:
 		return bad("must have 1 to 256 characters")
 	case strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon."):
 		return bad(`must not start with "AWS." or "Amazon."`)
@@ -107,36 +132,32 @@ func checkAttributeName(name string) error {
 	}
 	for i := range len(name) {
 		if !isNameByte(name[i]) && name[i] != '.' {
-			return bad("may only have the characters A-Z, a-z, 0-9, underscore, hyphen and period")
+			return bad("can contain A-Z, a-z, 0-9, underscore (_), hyphen (-), and period (.) characters")
 		}
 	}
 	return nil
 }
 
 func checkAttributeValue(a NamedAttribute) error {
-	bad := func(why string) error {
-		return Errorf(InvalidParameterValue, "attribute %s of type %s %s", quoteShort(a.Name), quoteShort(a.DataType), why)
+	bad := func(format string, args ...any) *Error { return Errorf(InvalidParameterValue, format, args...) }
+	base := baseType(a.DataType)
+	binary := base == "Binary"
+	switch {
+	case len(a.DataType) > 256, !binary && base != "String" && base != "Number":
+		return bad("The type of message (user) attribute '%.256s' is invalid. You must use only the following supported type prefixes: Binary, Number, String.", a.Name).
+			detail("it is %s, and may have a .label, of 256 characters in all", quoteShort(a.DataType))
+	case binary && len(a.BinaryValue) == 0, !binary && a.StringValue == "":
+		return bad("Message (user) attribute '%.256s' must contain a non-empty value of type '%.256s'.", a.Name, a.DataType)
+	case binary && a.StringValue != "", !binary && a.BinaryValue != nil:
+		return bad("Message (user) attribute '%.256s' has a value of another type than '%.256s'.", a.Name, a.DataType)
+	case base == "Number" && !IsNumber(a.StringValue):
+		return bad("Can't cast the value of message (user) attribute '%.256s' to a number.", a.Name).detail("it is %s", quoteShort(a.StringValue))
 	}
-	if len(a.DataType) > 256 {
-		return bad("has a type of over 256 characters, the most that are allowed")
+	if c, at := badCharacter(a.StringValue); c != "" {
+		return bad("Invalid binary character '%s' was found in the message (user) attribute '%.256s' value, the set of allowed characters is %s", c, a.Name, allowedCharacters).
+			detail("at offset %d", at)
 	}
-	switch baseType(a.DataType) {
-	case "Binary":
-		if len(a.BinaryValue) == 0 || a.StringValue != "" {
-			return bad("must have a binary value that is not empty, and no string value")
-		}
-		return nil
-	case "String", "Number":
-		if a.StringValue == "" || a.BinaryValue != nil {
-			return bad("must have a string value that is not empty, and no binary value")
-		}
-	default:
-		return bad("has no such type; allowed are String, Number and Binary, with an optional .label")
-	}
-	if baseType(a.DataType) == "Number" && !IsNumber(a.StringValue) {
-		return bad("must be a number, not " + quoteShort(a.StringValue))
-	}
-	return CheckCharacters("attribute "+a.Name, a.StringValue)
+	return nil
 }
 
 // baseType returns the part of a data type before its label.

@@ -15,28 +15,38 @@ func IsFIFOName(name string) bool { return strings.HasSuffix(name, FIFOSuffix) }
 // characters of A-Z, a-z, 0-9, hyphen and underscore. The suffix .fifo of a
 // FIFO queue counts towards the 80.
 func CheckQueueName(name string) error {
-	base := strings.TrimSuffix(name, FIFOSuffix)
-	ok := base != "" && len(name) <= 80
-	for i := range len(base) {
-		ok = ok && isNameByte(base[i])
-	}
-	if !ok {
-		return Errorf(InvalidParameterValue,
-			"queue name %s must have 1 to 80 characters of A-Z, a-z, 0-9, hyphen and underscore, and may end in %s", quoteShort(name), FIFOSuffix)
+	if !isNameText(strings.TrimSuffix(name, FIFOSuffix)) || len(name) > 80 {
+		return badName("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length", name)
 	}
 	return nil
 }
 
-// CheckGroup reports a message group id or a deduplication id, whichever what
-// names, that SQS would refuse: 1 to 128 printable ASCII characters without
-// the space.
-func CheckGroup(what, id string) error {
+// CheckQueueType reports a name that SQS would refuse for a queue of that type:
+// the names of FIFO queues, and no others, end in .fifo.
+func CheckQueueType(name string, fifo bool) error {
+	switch {
+	case fifo && (!IsFIFOName(name) || CheckQueueName(name) != nil):
+		return badName("The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.", name)
+	case !fifo && IsFIFOName(name):
+		return badName("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length", name)
+	}
+	return CheckQueueName(name)
+}
+
+func badName(text, name string) *Error {
+	return Errorf(InvalidParameterValue, "%s", text).detail("queue name %s; the names of FIFO queues, and no others, end in %s", quoteShort(name), FIFOSuffix)
+}
+
+// CheckGroup reports a message group id, a deduplication id or an attempt id,
+// whichever parameter names, that SQS would refuse: 1 to 128 printable ASCII
+// characters without the space.
+func CheckGroup(parameter, id string) error {
 	ok := id != "" && len(id) <= 128
 	for i := range len(id) {
 		ok = ok && id[i] > ' ' && id[i] < 0x7f
 	}
 	if !ok {
-		return Errorf(InvalidParameterValue, "%s %s must have 1 to 128 letters, digits and punctuation characters", what, quoteShort(id))
+		return InvalidParameter(id, parameter, parameter+" can only include alphanumeric and punctuation characters. 1 to 128 in length.")
 	}
 	return nil
 }
@@ -44,14 +54,20 @@ func CheckGroup(what, id string) error {
 // CheckBatchEntryID reports an id of an entry of a batch that SQS would refuse:
 // 1 to 80 characters of A-Z, a-z, 0-9, hyphen and underscore.
 func CheckBatchEntryID(id string) error {
-	ok := id != "" && len(id) <= 80
-	for i := range len(id) {
-		ok = ok && isNameByte(id[i])
-	}
-	if !ok {
-		return Errorf(InvalidBatchEntryID, "batch entry id %s must have 1 to 80 characters of A-Z, a-z, 0-9, hyphen and underscore", quoteShort(id))
+	if !isNameText(id) || len(id) > 80 {
+		return Errorf(InvalidBatchEntryID, "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.").detail("id %s", quoteShort(id))
 	}
 	return nil
+}
+
+// isNameText reports whether s has characters of names only, and has some.
+func isNameText(s string) bool {
+	for i := range len(s) {
+		if !isNameByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func isNameByte(c byte) bool {

@@ -8,7 +8,7 @@ import (
 )
 
 func TestCheckQueueName(t *testing.T) {
-	allowed := "1 to 80 characters of A-Z, a-z, 0-9, hyphen and underscore"
+	allowed := "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
 	for _, c := range []struct {
 		name  string
 		parts []string // of the error's text; none for a good name
@@ -32,6 +32,23 @@ func TestCheckQueueName(t *testing.T) {
 	}
 }
 
+func TestNameSaysTheType(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fifo  bool
+		parts []string
+	}{
+		{"q", false, nil},
+		{"q.fifo", true, nil},
+		{"q", true, []string{"must end with .fifo suffix", `"q"`}},
+		{"q!.fifo", true, []string{"must end with .fifo suffix"}},
+		{"q.fifo", false, []string{"Can only include alphanumeric", "end in .fifo"}},
+		{"q!", false, []string{"Can only include alphanumeric"}},
+	} {
+		check(t, spec.CheckQueueType(c.name, c.fifo), spec.InvalidParameterValue, c.parts...)
+	}
+}
+
 func TestIsFIFOName(t *testing.T) {
 	for name, want := range map[string]bool{"a.fifo": true, "a": false, "fifo": false, "a.fifo.b": false, "a.FIFO": false} {
 		if got := spec.IsFIFOName(name); got != want {
@@ -41,7 +58,7 @@ func TestIsFIFOName(t *testing.T) {
 }
 
 func TestCheckGroup(t *testing.T) {
-	allowed := "1 to 128 letters, digits and punctuation"
+	allowed := "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length."
 	for _, c := range []struct {
 		id    string
 		parts []string
@@ -49,18 +66,18 @@ func TestCheckGroup(t *testing.T) {
 		{"g", nil},
 		{"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", nil},
 		{strings.Repeat("7", 128), nil},
-		{"", []string{"MessageGroupId", `""`, allowed}},
-		{"a b", []string{"MessageGroupId", `"a b"`, allowed}},
-		{"a\x7f", []string{"MessageGroupId", `"a\x7f"`, allowed}},
-		{"ä", []string{"MessageGroupId", `"ä"`, allowed}},
-		{strings.Repeat("7", 129), []string{"MessageGroupId", `"777`, allowed}},
+		{"", []string{"Value  for parameter MessageGroupId", allowed}},
+		{"a b", []string{"Value a b for", allowed}},
+		{"a\x7f", []string{"Value a\x7f for", allowed}},
+		{"ä", []string{"Value ä for", allowed}},
+		{strings.Repeat("7", 129), []string{"Value 777", allowed}},
 	} {
 		check(t, spec.CheckGroup("MessageGroupId", c.id), spec.InvalidParameterValue, c.parts...)
 	}
 }
 
 func TestLongValueIsCutInTheError(t *testing.T) {
-	long := strings.Repeat("q", 1000)
+	long := strings.Repeat("q", 3000)
 	for what, err := range map[string]error{
 		"queue name":     spec.CheckQueueName(long),
 		"group":          spec.CheckGroup("MessageGroupId", long),
@@ -68,7 +85,7 @@ func TestLongValueIsCutInTheError(t *testing.T) {
 		"attribute type": spec.CheckAttributes([]spec.NamedAttribute{{Name: "a", Attribute: spec.Attribute{DataType: long}}}),
 		"number":         spec.CheckAttributes([]spec.NamedAttribute{{Name: "a", Attribute: spec.Attribute{DataType: "Number", StringValue: long}}}),
 	} {
-		if err == nil || len(err.Error()) > 400 || !strings.Contains(err.Error(), `qqq"…`) {
+		if err == nil || len(err.Error()) > 1400 || !strings.Contains(err.Error(), "…") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

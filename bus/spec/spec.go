@@ -1,7 +1,11 @@
 // Package spec writes down, once, what Amazon SQS specifies: quotas, defaults,
-// the characters and names it allows, its error codes. Every backend checks
-// against this package, so that a message which memory accepts is a message
-// which SQS accepts.
+// the characters and names it allows, its error codes with their texts, and the
+// attributes of queues with their form on the wire. Every backend checks against
+// this package, so that a message which memory accepts is a message which SQS
+// accepts, and what is refused is refused in the same words.
+//
+// The words are AWS's where they are known. What they leave out, such as the name
+// of the queue, is an error's Detail, which does not travel.
 //
 // The sources are the quotas pages of the Amazon SQS Developer Guide
 // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-quotas.html)
@@ -34,6 +38,8 @@ const (
 
 	MinReceives = 1 // maxReceiveCount of a redrive policy
 	MaxReceives = 1000
+
+	MaxSourceQueues = 10 // of a redrive allow policy
 
 	DeduplicationWindow = 5 * time.Minute // FIFO queues: of messages, and of receives by ReceiveRequestAttemptId
 	PurgeInterval       = time.Minute     // PurgeQueue works once in this time

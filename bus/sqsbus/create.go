@@ -24,18 +24,18 @@ func (b *Backend) CreateQueue(ctx context.Context, u *url.URL, s spec.QueueSetti
 	if err := checkSettings(a.name, s); err != nil {
 		return "", err
 	}
-	wire := settingsToWire(s)
-	if spec.IsFIFOName(a.name) {
-		wire[string(types.QueueAttributeNameFifoQueue)] = "true"
-	}
-	if d := s.DeadLetter; d != nil && *d != (spec.DeadLetter{}) {
-		arn, err := arnOf(ctx, client, d.Queue)
-		if err != nil {
+	s.FIFO = new(spec.IsFIFOName(a.name))
+	arn := ""
+	if d := s.DeadLetter; d != nil && d.Queue != "" {
+		if arn, err = arnOf(ctx, client, d.Queue); err != nil {
 			return "", fmt.Errorf("dead-letter queue %s: %w", d.Queue, err)
 		}
-		wire[string(types.QueueAttributeNameRedrivePolicy)] = policyToWire(*d, arn)
+	} else if namesQueues(s) {
+		if arn, err = someARN(ctx, client, s.DeadLetterSources.Queues); err != nil {
+			return "", err
+		}
 	}
-	out, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &a.name, Attributes: wire})
+	out, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &a.name, Attributes: s.Wire(beside(arn))})
 	if err != nil {
 		return "", err
 	}
@@ -92,6 +92,17 @@ func (b *Backend) account(ctx context.Context, u *url.URL, nameless bool) (*addr
 		place = cfg.Region
 	}
 	return a, b.newSQS(cfg, place), closeIdle, nil
+}
+
+// someARN returns the ARN of one of the queues named, of which one must exist: no
+// request of SQS tells the account by itself.
+func someARN(ctx context.Context, client *sqs.Client, names []string) (arn string, err error) {
+	for _, name := range names {
+		if arn, err = arnOf(ctx, client, name); err == nil {
+			return arn, nil
+		}
+	}
+	return "", fmt.Errorf("redrive allow policy: none of its queues exists yet; set it when one does: %w", err)
 }
 
 // arnOf returns the ARN of the queue named name, which must exist.

@@ -26,7 +26,8 @@ import (
 // what it is asked, and misbehaves as a test says.
 type endpoint struct {
 	engine  *engine.Engine
-	latency time.Duration // of every request
+	latency time.Duration     // of every request
+	odd     map[string]string // attributes that it answers in the place of SQS's
 
 	// What follows is set with set, and called by one goroutine at a time.
 

@@ -2,8 +2,8 @@ package sqsbus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"maps"
 	"strconv"
 	"time"
 
@@ -70,9 +70,13 @@ func (e *endpoint) serve(ctx context.Context, c *call) (any, error) {
 	case "SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch":
 		return e.batch(c, q)
 	case "GetQueueAttributes":
-		return attributesOf(q)
+		return e.attributesOf(q)
 	case "SetQueueAttributes":
-		return object{}, q.SetAttributes(settingsOf(c.in.Attributes))
+		s, err := settingsOf(q.Name(), c.in.Attributes)
+		if err != nil {
+			return nil, err
+		}
+		return object{}, q.SetAttributes(s)
 	case "PurgeQueue":
 		return object{}, q.Purge()
 	case "DeleteQueue":
@@ -108,7 +112,10 @@ func (e *endpoint) serveTags(c *call) (any, error) {
 func (e *endpoint) serveAccount(c *call) (any, error) {
 	switch c.action {
 	case "CreateQueue":
-		_, err := e.engine.Create(c.in.QueueName, settingsOf(c.in.Attributes))
+		s, err := settingsOf(c.in.QueueName, c.in.Attributes)
+		if err == nil {
+			_, err = e.engine.Create(c.in.QueueName, s)
+		}
 		return object{"QueueUrl": queueURL(c.in.QueueName)}, err
 	case "GetQueueUrl":
 		_, err := e.engine.Queue(c.in.QueueName)
@@ -242,62 +249,17 @@ func (e *endpoint) batch(c *call, q *engine.Queue) (any, error) {
 	return object{"Successful": successful, "Failed": failed}, nil
 }
 
-func attributesOf(q *engine.Queue) (any, error) {
+func (e *endpoint) attributesOf(q *engine.Queue) (any, error) {
 	a, err := q.Attributes()
 	if err != nil {
 		return nil, err
 	}
-	whole := func(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
-	attrs := map[string]string{
-		"QueueArn":                              queueARN(q.Name()),
-		"DelaySeconds":                          whole(a.Delay),
-		"VisibilityTimeout":                     whole(a.Visibility),
-		"MessageRetentionPeriod":                whole(a.Retention),
-		"ReceiveMessageWaitTimeSeconds":         whole(a.Wait),
-		"MaximumMessageSize":                    strconv.Itoa(a.MaxMessageBytes),
-		"ApproximateNumberOfMessages":           strconv.Itoa(a.Visible),
-		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(a.InFlight),
-		"ApproximateNumberOfMessagesDelayed":    strconv.Itoa(a.Delayed),
-		"CreatedTimestamp":                      strconv.FormatInt(a.Created.Unix(), 10),
-		"LastModifiedTimestamp":                 strconv.FormatInt(a.Modified.Unix(), 10),
-	}
-	if a.FIFO {
-		attrs["FifoQueue"] = "true"
-		attrs["ContentBasedDeduplication"] = strconv.FormatBool(a.ContentBasedDeduplication)
-	}
-	if a.DeadLetter != (spec.DeadLetter{}) {
-		attrs["RedrivePolicy"] = policyToWire(a.DeadLetter, queueARN(""))
-	}
-	return object{"Attributes": attrs}, nil
+	wire := a.Wire(beside(queueARN("")))
+	wire[spec.QueueArn] = queueARN(q.Name())
+	maps.Copy(wire, e.odd)
+	return object{"Attributes": wire}, nil
 }
 
-func settingsOf(attrs map[string]string) spec.QueueSettings {
-	var s spec.QueueSettings
-	for name, to := range map[string]**time.Duration{
-		"DelaySeconds": &s.Delay, "VisibilityTimeout": &s.Visibility, "MessageRetentionPeriod": &s.Retention, "ReceiveMessageWaitTimeSeconds": &s.Wait,
-	} {
-		if text, ok := attrs[name]; ok {
-			n, _ := strconv.Atoi(text)
-			*to = new(time.Duration(n) * time.Second)
-		}
-	}
-	if text, ok := attrs["MaximumMessageSize"]; ok {
-		n, _ := strconv.Atoi(text)
-		s.MaxMessageBytes = &n
-	}
-	if text, ok := attrs["FifoQueue"]; ok {
-		s.FIFO = new(text == "true")
-	}
-	if text, ok := attrs["ContentBasedDeduplication"]; ok {
-		s.ContentBasedDeduplication = new(text == "true")
-	}
-	if text, ok := attrs["RedrivePolicy"]; ok {
-		s.DeadLetter = new(spec.DeadLetter)
-		var p redrivePolicy
-		if json.Unmarshal([]byte(text), &p) == nil {
-			n, _ := p.MaxReceives.Int64()
-			*s.DeadLetter = spec.DeadLetter{Queue: arnName(p.Target), MaxReceives: int(n)}
-		}
-	}
-	return s
+func settingsOf(queue string, attrs map[string]string) (spec.QueueSettings, error) {
+	return spec.ParseQueueSettings(queue, attrs, beside(queueARN("")))
 }

@@ -51,5 +51,5 @@ func ExampleBackend_OpenQueue() {
 	_, err := bus.Open(context.Background(), "http://127.0.0.1:9324/000000000000/donors?wait=21s")
 	fmt.Println(err)
 	// Output:
-	// bus: open http://127.0.0.1:9324/000000000000/donors?wait=21s: parameter wait=21s: InvalidParameterValue: WaitTimeSeconds 21s is out of range; allowed are 0 to 20 seconds
+	// bus: open http://127.0.0.1:9324/000000000000/donors?wait=21s: parameter wait=21s: InvalidParameterValue: Value 21 for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.
 }

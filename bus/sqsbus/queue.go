@@ -36,8 +36,9 @@ type queue struct {
 	own        *ownVisibility
 	topic      *pubsub.Topic
 
-	mu  sync.Mutex // guards arn
-	arn string     // "" until it has been asked for
+	mu  sync.Mutex      // guards all below
+	arn string          // "" until it has been asked for
+	odd map[string]bool // attributes of which it was said that they are odd
 }
 
 // A receiving is a queue with a receiving end.

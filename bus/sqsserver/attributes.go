@@ -1,11 +1,8 @@
 package sqsserver
 
 import (
-	"encoding/json"
-	"maps"
+	"errors"
 	"slices"
-	"strconv"
-	"time"
 
 	"omnibus/bus/engine"
 	"omnibus/bus/spec"
@@ -44,176 +41,26 @@ func (a *setQueueAttributes) run(c *call) error {
 		return err
 	}
 	if len(a.attributes) == 0 {
-		return missing("Attributes")
+		return spec.Missing("Attributes")
 	}
-	if v, ok := a.attributes["FifoQueue"]; ok && spec.IsFIFOName(q.Name()) && !isTrue(v) {
-		return spec.Errorf(spec.InvalidAttributeValue, "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.")
-	}
-	c.server.policies.Lock()
-	defer c.server.policies.Unlock()
-	_, kept, err := q.Policies()
-	if err != nil {
-		return gone(err)
-	}
-	settings, err := c.settings(q.Name(), a.attributes, kept)
+	settings, err := spec.ParseQueueSettings(q.Name(), a.attributes, c.server)
 	if err != nil {
 		return err
 	}
-	return gone(q.SetAttributes(settings))
+	c.server.policies.Lock()
+	defer c.server.policies.Unlock()
+	return ofPolicy(q.SetAttributes(settings), a.attributes)
 }
 
-// settings reads queue attributes as the protocols carry them. kept is what the
-// queue keeps already.
-func (c *call) settings(queue string, attributes, kept map[string]string) (spec.QueueSettings, error) {
-	s := spec.QueueSettings{Kept: map[string]string{}}
-	for _, name := range slices.Sorted(maps.Keys(attributes)) {
-		value := attributes[name]
-		if err := c.setting(&s, queue, name, value); err != nil {
-			return s, err
-		}
-		// What is refused now is this attribute.
-		if err := s.Check(); err != nil {
-			return s, invalidAttribute(name, asSpecError(err).Message)
-		}
-	}
-	now := maps.Clone(kept)
-	if now == nil {
-		now = map[string]string{}
-	}
-	maps.Copy(now, s.Kept)
-	if isTrue(attributes["SqsManagedSseEnabled"]) && now["KmsMasterKeyId"] != "" {
-		return s, spec.Errorf(spec.InvalidAttributeName, "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.")
-	}
-	if s.Kept["KmsMasterKeyId"] != "" {
-		s.Kept["SqsManagedSseEnabled"] = "false" // and it stays so when the key is taken away
-	}
-	if now["FifoThroughputLimit"] == "perMessageGroupId" && s.GroupDeduplication != nil && !*s.GroupDeduplication {
-		return s, invalidAttribute("FifoThroughputLimit", "perMessageGroupId is allowed only when DeduplicationScope is messageGroup.")
-	}
-	return s, nil
-}
-
-// setting reads one attribute into s.
-func (c *call) setting(s *spec.QueueSettings, queue, name, value string) error {
-	fifo := spec.IsFIFOName(queue)
-	var err error
-	switch name {
-	case "DelaySeconds":
-		s.Delay, err = seconds(name, value)
-	case "VisibilityTimeout":
-		s.Visibility, err = seconds(name, value)
-	case "MessageRetentionPeriod":
-		s.Retention, err = seconds(name, value)
-	case "ReceiveMessageWaitTimeSeconds":
-		s.Wait, err = seconds(name, value)
-	case "MaximumMessageSize":
-		s.MaxMessageBytes, err = integer(name, value)
-	case "RedrivePolicy":
-		s.DeadLetter, err = c.redrivePolicy(queue, value)
-	case "RedriveAllowPolicy":
-		s.DeadLetterSources, err = c.redriveAllowPolicy(value)
-	case "Policy":
-		if value != "" && !json.Valid([]byte(value)) {
-			return invalidAttribute(name, "")
-		}
-		s.Kept[name] = value
-	case "KmsMasterKeyId":
-		s.Kept[name] = value
-	case "KmsDataKeyReusePeriodSeconds":
-		if n, err := integer(name, value); err != nil || *n < 60 || *n > 86_400 {
-			return invalidAttribute(name, "")
-		}
-		s.Kept[name] = value
-	case "SqsManagedSseEnabled":
-		var b *bool
-		if b, err = boolean(name, value); err == nil {
-			s.Kept[name] = unlessDefault(strconv.FormatBool(*b), "true")
-		}
-	case "FifoQueue", "ContentBasedDeduplication":
-		if !fifo {
-			return unknownAttribute(name)
-		}
-		return fifoSetting(s, name, value)
-	case "DeduplicationScope", "FifoThroughputLimit":
-		if !fifo {
-			return spec.Errorf(spec.InvalidAttributeName, "You can specify the %s only when FifoQueue is set to true.", name)
-		}
-		return fifoSetting(s, name, value)
-	default:
-		return unknownAttribute(name)
+// ofPolicy returns the error of a redrive policy that the engine refuses with the
+// policy as the request had it.
+func ofPolicy(err error, attributes map[string]string) error {
+	const name = "RedrivePolicy"
+	if e, ok := errors.AsType[*spec.Error](err); ok {
+		return e.OfValue(attributes[name], name)
 	}
 	return err
 }
-
-// fifoSetting reads an attribute that only FIFO queues have.
-func fifoSetting(s *spec.QueueSettings, name, value string) error {
-	var err error
-	switch name {
-	case "FifoQueue":
-		s.FIFO, err = boolean(name, value)
-	case "ContentBasedDeduplication":
-		s.ContentBasedDeduplication, err = boolean(name, value)
-	case "DeduplicationScope":
-		if value != "queue" && value != "messageGroup" {
-			return invalidAttribute(name, "")
-		}
-		s.GroupDeduplication = new(value == "messageGroup")
-	case "FifoThroughputLimit":
-		if value != "perQueue" && value != "perMessageGroupId" {
-			return invalidAttribute(name, "")
-		}
-		s.Kept[name] = unlessDefault(value, "perQueue")
-	}
-	return err
-}
-
-// unlessDefault returns what is kept of a value: nothing of the default, which a
-// queue that was never given one has as well.
-func unlessDefault(value, byDefault string) string {
-	if value == byDefault {
-		return ""
-	}
-	return value
-}
-
-func unknownAttribute(name string) error {
-	return spec.Errorf(spec.InvalidAttributeName, "Unknown Attribute %.200s.", name)
-}
-
-func invalidAttribute(name, reason string) error {
-	if reason == "" {
-		return spec.Errorf(spec.InvalidAttributeValue, "Invalid value for the parameter %s.", name)
-	}
-	return spec.Errorf(spec.InvalidAttributeValue, "Invalid value for the parameter %s. Reason: %s", name, reason)
-}
-
-func integer(name, value string) (*int, error) {
-	n, err := strconv.ParseInt(value, 10, 32)
-	if err != nil {
-		return nil, invalidAttribute(name, "")
-	}
-	return new(int(n)), nil
-}
-
-func seconds(name, value string) (*time.Duration, error) {
-	n, err := integer(name, value)
-	if err != nil {
-		return nil, err
-	}
-	return new(time.Duration(*n) * time.Second), nil
-}
-
-func boolean(name, value string) (*bool, error) {
-	switch {
-	case isTrue(value):
-		return new(true), nil
-	case value == "false", value == "FALSE", value == "False":
-		return new(false), nil
-	}
-	return nil, invalidAttribute(name, "")
-}
-
-func isTrue(value string) bool { return value == "true" || value == "TRUE" || value == "True" }
 
 type getQueueAttributes struct {
 	queueURL   string
@@ -239,7 +86,7 @@ func (a *getQueueAttributes) run(c *call) error {
 	}
 	for _, name := range a.names {
 		if name != "All" && !slices.Contains(queueAttributeNames, name) {
-			return unknownAttribute(name)
+			return spec.UnknownAttribute(name)
 		}
 	}
 	if len(a.names) == 0 {
@@ -247,7 +94,7 @@ func (a *getQueueAttributes) run(c *call) error {
 	}
 	all, err := c.attributes(q)
 	if err != nil {
-		return gone(err)
+		return err
 	}
 	for _, name := range queueAttributeNames {
 		value, ok := all[name]
@@ -271,15 +118,7 @@ func (a *getQueueAttributes) answer(w writer) {
 
 // queueAttributeNames are all attributes of queues, in the order in which they
 // are answered.
-var queueAttributeNames = []string{
-	"QueueArn",
-	"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed",
-	"CreatedTimestamp", "LastModifiedTimestamp",
-	"VisibilityTimeout", "MaximumMessageSize", "MessageRetentionPeriod", "DelaySeconds", "ReceiveMessageWaitTimeSeconds",
-	"Policy", "RedrivePolicy", "RedriveAllowPolicy",
-	"FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit",
-	"KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled",
-}
+var queueAttributeNames = spec.QueueAttributeNames()
 
 // attributes returns all attributes of a queue, by name.
 func (c *call) attributes(q *engine.Queue) (map[string]string, error) {
@@ -287,43 +126,7 @@ func (c *call) attributes(q *engine.Queue) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	sources, kept, err := q.Policies()
-	if err != nil {
-		return nil, err
-	}
-	wholeSeconds := func(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
-	all := map[string]string{
-		"QueueArn":                              c.server.arn(q.Name()),
-		"ApproximateNumberOfMessages":           strconv.Itoa(a.Visible),
-		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(a.InFlight),
-		"ApproximateNumberOfMessagesDelayed":    strconv.Itoa(a.Delayed),
-		"CreatedTimestamp":                      strconv.FormatInt(a.Created.Unix(), 10),
-		"LastModifiedTimestamp":                 strconv.FormatInt(a.Modified.Unix(), 10),
-		"VisibilityTimeout":                     wholeSeconds(a.Visibility),
-		"MaximumMessageSize":                    strconv.Itoa(a.MaxMessageBytes),
-		"MessageRetentionPeriod":                wholeSeconds(a.Retention),
-		"DelaySeconds":                          wholeSeconds(a.Delay),
-		"ReceiveMessageWaitTimeSeconds":         wholeSeconds(a.Wait),
-		"SqsManagedSseEnabled":                  strconv.FormatBool(kept["KmsMasterKeyId"] == ""),
-	}
-	if a.FIFO {
-		all["FifoQueue"] = "true"
-		all["ContentBasedDeduplication"] = strconv.FormatBool(a.ContentBasedDeduplication)
-		all["DeduplicationScope"] = "queue"
-		if a.GroupDeduplication {
-			all["DeduplicationScope"] = "messageGroup"
-		}
-		all["FifoThroughputLimit"] = "perQueue"
-	}
-	if a.DeadLetter != (spec.DeadLetter{}) {
-		all["RedrivePolicy"] = c.redrivePolicyText(a.DeadLetter)
-	}
-	if sources.Permission != "" {
-		all["RedriveAllowPolicy"] = c.redriveAllowPolicyText(sources)
-	}
-	maps.Copy(all, kept)
-	if kept["KmsMasterKeyId"] == "" {
-		delete(all, "KmsDataKeyReusePeriodSeconds")
-	}
+	all := a.Wire(c.server)
+	all[spec.QueueArn] = c.server.ARN(q.Name())
 	return all, nil
 }

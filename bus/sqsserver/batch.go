@@ -44,8 +44,8 @@ func (b *batch[E]) check(entry string) error {
 	entries := b.entries
 	for i := range entries {
 		id := entries[i].entryID()
-		if spec.CheckBatchEntryID(id) != nil {
-			return spec.Errorf(spec.InvalidBatchEntryID, "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
+		if err := spec.CheckBatchEntryID(id); err != nil {
+			return err
 		}
 		for _, before := range entries[:i] {
 			if before.entryID() == id {

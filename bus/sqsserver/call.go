@@ -107,9 +107,9 @@ func (c *call) read(action string) error {
 // tooLarge is the error of a request that cannot but hold too large a message.
 func (c *call) tooLarge(action string) error {
 	if action == "SendMessageBatch" || bytes.Contains(c.body, []byte("Action=SendMessageBatch&")) {
-		return batchTooLong(max(int(c.req.ContentLength), len(c.body)))
+		return spec.BatchTooLong(max(int(c.req.ContentLength), len(c.body)))
 	}
-	return messageTooLong(spec.MaxMessageBytes)
+	return spec.TooLong(spec.MaxMessageBytes)
 }
 
 // send sends the answer, or what of it has not been sent.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"omnibus/bus/engine"
 	"omnibus/bus/spec"
@@ -49,16 +50,16 @@ func (a *listDeadLetterSourceQueues) answer(w writer) { a.write(w, "queueUrls") 
 // names.
 func (c *call) queueByARN(arn, parameter string) (*engine.Queue, error) {
 	if arn == "" {
-		return nil, missing(parameter)
+		return nil, spec.Missing(parameter)
 	}
-	if name, ok := c.server.nameInARN(arn); ok {
+	if name, ok := c.server.QueueOf(arn); ok {
 		if q, err := c.server.engine.Queue(name); err == nil {
 			return q, nil
 		}
 	} else if !isARN(arn) {
 		return nil, spec.Errorf(spec.InvalidParameterValue, "You must use this format to specify the %s: arn:<partition>:<service>:<region>:<account-id>:<resource-id>", parameter)
 	}
-	return nil, spec.Errorf(spec.ResourceNotFound, "The resource that you specified for the %s parameter doesn't exist.", parameter)
+	return nil, spec.NoResource(parameter)
 }
 
 type startMessageMoveTask struct {
@@ -95,13 +96,14 @@ func (a *startMessageMoveTask) run(c *call) error {
 	}
 	rate := 0
 	if a.rate != nil {
-		if rate = *a.rate; rate < 1 || rate > spec.MaxMoveRate {
-			return invalidParameter(rate, "MaxNumberOfMessagesPerSecond", fmt.Sprintf("Must be between 1 and %d, if provided.", spec.MaxMoveRate))
+		rate = *a.rate
+		if err := spec.CheckMoveRate(rate); err != nil { // 0 too, which to the engine is none given
+			return err
 		}
 	}
 	task, err := q.StartMove(to, rate)
 	if err != nil {
-		return reword(err, spec.QueueDoesNotExist, "The resource that you specified for the SourceArn parameter doesn't exist.")
+		return err
 	}
 	a.handle = taskHandle{task.ID, a.source}.String()
 	return nil
@@ -132,7 +134,7 @@ func (a *cancelMessageMoveTask) member(name []byte, r *jsonReader) {
 
 func (a *cancelMessageMoveTask) run(c *call) error {
 	if a.handle == "" {
-		return missing("TaskHandle")
+		return spec.Missing("TaskHandle")
 	}
 	var h taskHandle
 	text, err := base64.StdEncoding.DecodeString(a.handle)
@@ -178,7 +180,7 @@ func (a *listMessageMoveTasks) run(c *call) error {
 	most := 1
 	if a.max != nil {
 		if most = *a.max; most < 1 || most > spec.MaxMoveTasks {
-			return invalidParameter(most, "MaxResults", fmt.Sprintf("Must be between 1 and %d, if provided.", spec.MaxMoveTasks))
+			return spec.InvalidParameter(strconv.Itoa(most), "MaxResults", fmt.Sprintf("Must be between 1 and %d, if provided.", spec.MaxMoveTasks))
 		}
 	}
 	a.tasks, err = q.Moves()
@@ -200,7 +202,7 @@ func (a *listMessageMoveTasks) answer(w writer) {
 		w.text("Status", string(t.Status))
 		w.text("SourceArn", a.source)
 		if t.Destination != "" {
-			w.text("DestinationArn", a.server.arn(t.Destination))
+			w.text("DestinationArn", a.server.ARN(t.Destination))
 		}
 		if t.Rate > 0 {
 			w.number("MaxNumberOfMessagesPerSecond", int64(t.Rate))

@@ -53,7 +53,7 @@ func TestRedriveAllowPolicyIsEnforced(t *testing.T) {
 		policy := `{"deadLetterTargetArn":"arn:aws:sqs:` + region + ":" + account + `:dead","maxReceiveCount":1}`
 		c.create("good", "RedrivePolicy", policy)
 		_, err := c.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: new("bad"), Attributes: map[string]string{"RedrivePolicy": policy}})
-		wantError(t, err, "InvalidAttributeValue", "does not allow bad")
+		wantError(t, err, "InvalidParameterValue", "does not allow queue bad")
 	})
 }
 

@@ -39,25 +39,10 @@ func (a *deleteMessage) run(c *call) error {
 
 func deleteReceipt(q *engine.Queue, receipt string) error {
 	if receipt == "" {
-		return missing("ReceiptHandle")
+		return spec.Missing("ReceiptHandle")
 	}
 	_, err := q.Delete(receipt)
-	return receiptError(err, receipt, "The receipt handle has expired.")
-}
-
-// receiptError puts AWS's texts in the place of the engine's. reason is why the
-// action cannot be done on a message with a receipt handle that is in order.
-func receiptError(err error, receipt, reason string) error {
-	if err == nil {
-		return nil
-	}
-	switch e := asSpecError(err); e.Code {
-	case spec.ReceiptHandleIsInvalid:
-		return spec.Errorf(e.Code, "The input receipt handle \"%.1024s\" is not a valid receipt handle.", receipt)
-	case spec.InvalidParameterValue:
-		return invalidParameter(receipt, "ReceiptHandle", reason)
-	}
-	return gone(err)
+	return err
 }
 
 type deleteMessageBatch struct {

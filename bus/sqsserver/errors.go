@@ -2,7 +2,6 @@ package sqsserver
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 
 	"omnibus/bus/spec"
@@ -111,29 +110,4 @@ func (w *xmlWriter) writeError(e *spec.Error, requestID string) (status int) {
 	w.text("RequestId", requestID)
 	w.close("ErrorResponse")
 	return n.statusCode()
-}
-
-// Texts of AWS's for errors that several actions have.
-
-func missing(parameter string) error {
-	return spec.Errorf(spec.MissingParameter, "The request must contain the parameter %s.", parameter)
-}
-
-// invalidParameter repeats the value, which a client can have made as long as a
-// request, up to a length that people read.
-func invalidParameter(value any, parameter, reason string) error {
-	const most = 1024
-	text := fmt.Sprint(value)
-	if len(text) > most {
-		text = text[:most] + "…"
-	}
-	return spec.Errorf(spec.InvalidParameterValue, "Value %s for parameter %s is invalid. Reason: %s", text, parameter, reason)
-}
-
-// reword puts AWS's text in the place of the engine's for errors of one code.
-func reword(err error, code spec.Code, text string) error {
-	if errors.Is(err, code) {
-		return &spec.Error{Code: code, Message: text}
-	}
-	return err
 }

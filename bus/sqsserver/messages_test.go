@@ -212,7 +212,7 @@ func TestBatchesSucceedAndFailByEntry(t *testing.T) {
 			t.Fatalf("sent %v, failed %v", sent.Successful, sent.Failed)
 		}
 		wantFailed(t, sent.Failed[0], "2", "InvalidParameterValue", "Value 901 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.")
-		wantFailed(t, sent.Failed[1], "3", "InvalidMessageContents", "0x1")
+		wantFailed(t, sent.Failed[1], "3", "InvalidMessageContents", "'#x1'")
 
 		ms := c.receive(url, "a d")
 		changed, err := c.ChangeMessageVisibilityBatch(t.Context(), &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: url, Entries: []types.ChangeMessageVisibilityBatchRequestEntry{

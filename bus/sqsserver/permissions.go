@@ -79,11 +79,11 @@ func (a *addPermission) run(c *call) error {
 	}
 	return c.changePolicy(q, func(p *policy) error {
 		if p.find(a.label) >= 0 {
-			return invalidParameter(a.label, "Label", "Already exists.")
+			return spec.InvalidParameter(a.label, "Label", "Already exists.")
 		}
 		p.Statement = append(p.Statement, json.RawMessage(jsonText(statement{
 			Sid: a.label, Effect: "Allow", Principal: map[string]any{"AWS": oneOrMany(accounts)},
-			Action: oneOrMany(actions), Resource: c.server.arn(q.Name()),
+			Action: oneOrMany(actions), Resource: c.server.ARN(q.Name()),
 		})))
 		return nil
 	})
@@ -94,22 +94,22 @@ func (a *addPermission) check() error {
 		return err
 	}
 	if len(a.accounts) == 0 {
-		return missing("AWSAccountIds")
+		return spec.Missing("AWSAccountIds")
 	}
 	if len(a.actions) == 0 {
-		return missing("Actions")
+		return spec.Missing("Actions")
 	}
 	if len(a.actions) > maxPermissionActions {
 		return spec.Errorf(spec.OverLimit, "%d Actions were found, maximum allowed is %d.", len(a.actions), maxPermissionActions)
 	}
 	for _, id := range a.accounts {
 		if !isAccount(id) {
-			return invalidParameter(id, "PrincipalId", "Unable to verify.")
+			return spec.InvalidParameter(id, "PrincipalId", "Unable to verify.")
 		}
 	}
 	for _, name := range a.actions {
 		if !slices.Contains(permissible, name) {
-			return invalidParameter("SQS:"+name, "ActionName", "Only the queue owner is allowed to invoke this action.")
+			return spec.InvalidParameter("SQS:"+name, "ActionName", "Only the queue owner is allowed to invoke this action.")
 		}
 	}
 	return nil
@@ -117,10 +117,10 @@ func (a *addPermission) check() error {
 
 func checkLabel(label string) error {
 	if label == "" {
-		return missing("Label")
+		return spec.Missing("Label")
 	}
 	if spec.CheckBatchEntryID(label) != nil { // the same rule
-		return invalidParameter(label, "Label", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+		return spec.InvalidParameter(label, "Label", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 	}
 	return nil
 }
@@ -132,6 +132,15 @@ func isAccount(id string) bool {
 		}
 	}
 	return len(id) == 12
+}
+
+// jsonText returns v in JSON.
+func jsonText(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // all values are structs of texts, numbers and JSON
+	}
+	return string(b)
 }
 
 func oneOrMany(list []string) any {
@@ -153,12 +162,12 @@ func (p *policy) find(label string) int {
 func (c *call) changePolicy(q *engine.Queue, change func(*policy) error) error {
 	c.server.policies.Lock()
 	defer c.server.policies.Unlock()
-	_, kept, err := q.Policies()
+	a, err := q.Attributes()
 	if err != nil {
-		return gone(err)
+		return err
 	}
-	p := policy{Version: "2008-10-17", ID: c.server.arn(q.Name()) + "/SQSDefaultPolicy"}
-	if text := kept["Policy"]; text != "" && json.Unmarshal([]byte(text), &p) != nil {
+	p := policy{Version: "2008-10-17", ID: c.server.ARN(q.Name()) + "/SQSDefaultPolicy"}
+	if text := a.Kept["Policy"]; text != "" && json.Unmarshal([]byte(text), &p) != nil {
 		return spec.Errorf(spec.UnsupportedOperation, "The queue's Policy is not one that permissions can be added to or removed from.")
 	}
 	if err := change(&p); err != nil {
@@ -168,7 +177,7 @@ func (c *call) changePolicy(q *engine.Queue, change func(*policy) error) error {
 	if len(p.Statement) > 0 {
 		text = jsonText(p)
 	}
-	return gone(q.SetAttributes(spec.QueueSettings{Kept: map[string]string{"Policy": text}}))
+	return q.SetAttributes(spec.QueueSettings{Kept: map[string]string{"Policy": text}})
 }
 
 type removePermission struct {
@@ -195,7 +204,7 @@ func (a *removePermission) run(c *call) error {
 	return c.changePolicy(q, func(p *policy) error {
 		i := p.find(a.label)
 		if i < 0 {
-			return invalidParameter(a.label, "Label", "can't find label.")
+			return spec.InvalidParameter(a.label, "Label", "can't find label.")
 		}
 		p.Statement = slices.Delete(p.Statement, i, i+1)
 		return nil

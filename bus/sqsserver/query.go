@@ -197,7 +197,7 @@ func (f *form) member(w *jsonWriter, name string, m formMember) error {
 	case formNumber:
 		n, err := strconv.ParseInt(f.value, 10, 32)
 		if err != nil {
-			return invalidParameter(f.value, m.json, "Must be an integer.")
+			return spec.InvalidParameter(f.value, m.json, "Must be an integer.")
 		}
 		w.number(m.json, n)
 		return nil

@@ -2,10 +2,9 @@ package sqsserver
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 
 	"omnibus/bus/spec"
 )
@@ -60,51 +59,28 @@ func (a *createQueue) run(c *call) error {
 	case a.name == "":
 		return spec.Errorf(spec.InvalidParameterValue, "Queue name cannot be empty")
 	}
-	if err := checkName(a.name, a.attributes); err != nil {
+	if err := spec.CheckQueueType(a.name, isTrue(a.attributes["FifoQueue"])); err != nil {
 		return err
 	}
 	if err := spec.CheckTags(a.tags); err != nil { // before there is a queue
 		return err
 	}
-	settings, err := c.settings(a.name, a.attributes, nil)
+	settings, err := spec.ParseQueueSettings(a.name, a.attributes, c.server)
 	if err != nil {
 		return err
 	}
 	q, err := c.server.engine.Create(a.name, settings)
 	if err != nil {
-		return reword(existing(err), spec.QueueDeletedRecently,
-			"You must wait 60 seconds after deleting a queue before you can create another with the same name.")
+		return ofPolicy(err, a.attributes)
 	}
 	a.url = c.queueURL(a.name)
 	if len(a.tags) == 0 {
 		return nil
 	}
-	return gone(q.Tag(a.tags))
+	return q.Tag(a.tags)
 }
 
-// checkName reports a queue name that AWS would refuse, in its words, and one
-// whose suffix does not fit the attribute FifoQueue.
-func checkName(name string, attributes map[string]string) error {
-	fifo := isTrue(attributes["FifoQueue"])
-	switch {
-	case fifo && (spec.CheckQueueName(name) != nil || !spec.IsFIFOName(name)):
-		return spec.Errorf(spec.InvalidParameterValue, "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.")
-	case !fifo && (spec.CheckQueueName(name) != nil || spec.IsFIFOName(name)):
-		return spec.Errorf(spec.InvalidParameterValue, "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
-	}
-	return nil
-}
-
-// existing puts AWS's text in the place of the engine's when a queue exists with
-// other attributes. The engine's text names the attribute after "exists with".
-func existing(err error) error {
-	if !errors.Is(err, spec.QueueNameExists) {
-		return err
-	}
-	_, attribute, _ := strings.Cut(asSpecError(err).Message, " exists with ")
-	attribute, _, _ = strings.Cut(attribute, " ")
-	return spec.Errorf(spec.QueueNameExists, "A queue already exists with the same name and a different value for attribute %s", attribute)
-}
+func isTrue(value string) bool { return value == "true" || value == "TRUE" || value == "True" }
 
 func (a *createQueue) answer(w writer) { w.text("QueueUrl", a.url) }
 
@@ -115,12 +91,8 @@ func (a *deleteQueue) run(c *call) error {
 	if err != nil {
 		return err
 	}
-	return gone(c.server.engine.Delete(q.Name()))
+	return c.server.engine.Delete(q.Name())
 }
-
-// gone puts AWS's text in the place of the engine's when a queue was deleted
-// during the request.
-func gone(err error) error { return reword(err, spec.QueueDoesNotExist, errNoQueue.Message) }
 
 type getQueueURL struct {
 	name, owner string
@@ -140,10 +112,10 @@ func (a *getQueueURL) member(name []byte, r *jsonReader) {
 
 func (a *getQueueURL) run(c *call) error {
 	if a.name == "" {
-		return missing("QueueName")
+		return spec.Missing("QueueName")
 	}
 	if a.owner != "" && a.owner != c.server.account {
-		return errNoQueue
+		return spec.NoQueue(a.name)
 	}
 	_, err := c.queueNamed(a.name)
 	a.url = c.queueURL(a.name)
@@ -179,7 +151,7 @@ func (p *page) cut(c *call, names []string) error {
 	size := spec.MaxListResult
 	if p.max != nil {
 		if size = *p.max; size < 1 || size > spec.MaxListResult {
-			return invalidParameter(size, "MaxResults", fmt.Sprintf("MaxResults must be an integer between 1 and %d.", spec.MaxListResult))
+			return spec.InvalidParameter(strconv.Itoa(size), "MaxResults", fmt.Sprintf("MaxResults must be an integer between 1 and %d.", spec.MaxListResult))
 		}
 	}
 	if p.token != "" {
@@ -245,6 +217,5 @@ func (a *purgeQueue) run(c *call) error {
 	if err != nil {
 		return err
 	}
-	return reword(gone(q.Purge()), spec.PurgeQueueInProgress,
-		fmt.Sprintf("Only one PurgeQueue operation on %s is allowed every 60 seconds.", q.Name()))
+	return q.Purge()
 }

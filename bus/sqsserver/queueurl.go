@@ -20,7 +20,7 @@ func (c *call) queue(queueURL string) (*engine.Queue, error) {
 	if queueURL == "" {
 		queueURL = c.req.URL.Path
 		if strings.Count(queueURL, "/") < 2 {
-			return nil, missing("QueueUrl")
+			return nil, spec.Missing("QueueUrl")
 		}
 	}
 	if !strings.Contains(queueURL, "/") {
@@ -31,21 +31,12 @@ func (c *call) queue(queueURL string) (*engine.Queue, error) {
 		return nil, spec.Errorf(spec.InvalidAddress, "The address %.200s is not valid for this endpoint.", queueURL)
 	}
 	if account != c.server.account {
-		return nil, errNoQueue
+		return nil, spec.NoQueue(name)
 	}
 	return c.queueNamed(name)
 }
 
-// errNoQueue has AWS's text, which does not name the queue.
-var errNoQueue = &spec.Error{Code: spec.QueueDoesNotExist, Message: "The specified queue does not exist."}
-
-func (c *call) queueNamed(name string) (*engine.Queue, error) {
-	q, err := c.server.engine.Queue(name)
-	if err != nil {
-		return nil, errNoQueue
-	}
-	return q, nil
-}
+func (c *call) queueNamed(name string) (*engine.Queue, error) { return c.server.engine.Queue(name) }
 
 // splitQueueURL returns the account and the name in a queue's URL or path.
 func splitQueueURL(u string) (account, name string, ok bool) {
@@ -67,8 +58,8 @@ func splitQueueURL(u string) (account, name string, ok bool) {
 	return account, name, name != "" && account != ""
 }
 
-// arn returns the ARN of the queue with that name.
-func (s *Server) arn(name string) string {
+// ARN returns the ARN of the queue with that name.
+func (s *Server) ARN(name string) string {
 	partition := "aws"
 	switch {
 	case strings.HasPrefix(s.region, "cn-"):
@@ -79,10 +70,10 @@ func (s *Server) arn(name string) string {
 	return "arn:" + partition + ":sqs:" + s.region + ":" + s.account + ":" + name
 }
 
-// nameInARN returns the name of the queue with that ARN. It reports false for
-// ARNs of other services, regions and accounts.
-func (s *Server) nameInARN(arn string) (string, bool) {
-	return strings.CutPrefix(arn, s.arn(""))
+// QueueOf returns the name of the queue with that ARN, which need not exist. It
+// reports false for ARNs of other services, regions and accounts.
+func (s *Server) QueueOf(arn string) (string, bool) {
+	return strings.CutPrefix(arn, s.ARN(""))
 }
 
 // isARN reports whether s has the form of an ARN, of whatever resource.

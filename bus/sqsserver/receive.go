@@ -2,7 +2,6 @@ package sqsserver
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -83,7 +82,7 @@ func (a *receiveMessage) run(c *call) error {
 		return err
 	}
 	if a.badName != "" {
-		return unknownAttribute(a.badName)
+		return spec.UnknownAttribute(a.badName)
 	}
 	if err := a.check(q); err != nil {
 		return err
@@ -103,7 +102,8 @@ func (a *receiveMessage) run(c *call) error {
 	return receiveError(c, err)
 }
 
-// receiveError returns the error of a receive with AWS's text.
+// receiveError returns the error of a receive, which is none when the server
+// drains.
 func receiveError(c *call, err error) error {
 	switch {
 	case c.req.Context().Err() != nil && isContextError(err):
@@ -111,33 +111,28 @@ func receiveError(c *call, err error) error {
 	case isContextError(err):
 		return nil // the server drains
 	}
-	return reword(gone(err), spec.OverLimit, fmt.Sprintf("Too many messages in flight: at most %d are allowed.", spec.MaxInFlight))
+	return err
 }
 
-// check takes the numbers into the request, and reports those out of range.
+// check takes the numbers into the request.
 func (a *receiveMessage) check(q *engine.Queue) error {
 	if a.max != nil {
-		if *a.max < 1 || *a.max > spec.MaxBatchEntries {
-			return invalidParameter(*a.max, "MaxNumberOfMessages", "Must be between 1 and 10, if provided.")
+		if err := spec.CheckMaxMessages(*a.max); err != nil { // 0 too, which to the engine is none given
+			return err
 		}
 		a.request.Max = *a.max
 	}
 	if a.visibility != nil {
-		d := time.Duration(*a.visibility) * time.Second
-		if spec.CheckVisibility(d) != nil {
-			return invalidParameter(*a.visibility, "VisibilityTimeout", "Must be >= 0 and <= 43200, if provided.")
-		}
-		a.request.Visibility = &d
+		a.request.Visibility = new(time.Duration(*a.visibility) * time.Second)
 	}
 	if a.wait != nil {
-		d := time.Duration(*a.wait) * time.Second
-		if spec.CheckWait(d) != nil {
-			return invalidParameter(*a.wait, "WaitTimeSeconds", "Must be >= 0 and <= 20, if provided.")
+		a.request.Wait = new(time.Duration(*a.wait) * time.Second)
+		if err := spec.CheckWait(*a.request.Wait); err != nil { // the first receive does not wait
+			return err
 		}
-		a.request.Wait = &d
 	}
 	if a.request.Attempt != "" && !spec.IsFIFOName(q.Name()) {
-		return invalidParameter(a.request.Attempt, "ReceiveRequestAttemptId", wrongType)
+		return spec.NotForType(a.request.Attempt, "ReceiveRequestAttemptId", q.Name())
 	}
 	return nil
 }
@@ -220,7 +215,7 @@ func (a *receiveMessage) writeSystem(w writer, d *engine.Delivery) {
 	write(groupID, "MessageGroupId", d.Group)
 	write(traceHeader, "AWSTraceHeader", d.TraceHeader)
 	if d.DeadLetterSource != "" {
-		write(deadLetterSource, "DeadLetterQueueSourceArn", a.server.arn(d.DeadLetterSource))
+		write(deadLetterSource, "DeadLetterQueueSourceArn", a.server.ARN(d.DeadLetterSource))
 	}
 	w.endMap()
 }

@@ -1,7 +1,7 @@
 package sqsserver
 
 import (
-	"fmt"
+	"errors"
 	"time"
 
 	"omnibus/bus/engine"
@@ -60,77 +60,19 @@ func (e *sendEntry) member(name []byte, r *jsonReader) {
 
 // send gives the message to the queue. number is that of the entry in its batch,
 // from 1, and 0 for a message by itself.
-func (e *sendEntry) send(q *engine.Queue, number int) error {
+func (e *sendEntry) send(q *engine.Queue, number int) (err error) {
 	switch {
 	case e.emptyGroup:
-		return badID("", "MessageGroupId")
+		err = spec.CheckGroup("MessageGroupId", "")
 	case e.emptyDeduplication:
-		return badID("", "MessageDeduplicationId")
+		err = spec.CheckGroup("MessageDeduplicationId", "")
+	default:
+		e.sent, err = q.Send(e.message)
 	}
-	var err error
-	e.sent, err = q.Send(e.message)
-	if err != nil {
-		return e.inWordsOfAWS(q, number, err)
-	}
-	return nil
-}
-
-const wrongType = "The request include parameter that is not valid for this queue type."
-
-// inWordsOfAWS returns the error for a message that the queue refused, with
-// AWS's text where that is known.
-func (e *sendEntry) inWordsOfAWS(q *engine.Queue, number int, err error) error {
-	a, gerr := q.Attributes()
-	if gerr != nil {
-		return gone(gerr)
-	}
-	m := &e.message
-	switch {
-	case m.Body == "" && number > 0:
-		return missing(fmt.Sprintf("SendMessageBatchRequestEntry.%d.MessageBody", number))
-	case m.Body == "":
-		return missing("MessageBody")
-	case number > 0 && spec.MessageSize(m.Body, m.Attributes) > a.MaxMessageBytes:
-		return spec.Errorf(spec.InvalidParameterValue, "One or more parameters cannot be validated. Reason: Message must be shorter than %d bytes.", a.MaxMessageBytes)
-	case spec.MessageSize(m.Body, m.Attributes) > a.MaxMessageBytes:
-		return messageTooLong(a.MaxMessageBytes)
-	case len(m.Attributes) > spec.MaxAttributes:
-		return spec.Errorf(spec.InvalidParameterValue, "Number of message attributes [%d] exceeds the allowed maximum [%d].", len(m.Attributes), spec.MaxAttributes)
-	case m.Delay != nil && spec.CheckDelay(*m.Delay) != nil:
-		return invalidParameter(int(*m.Delay/time.Second), "DelaySeconds", fmt.Sprintf("DelaySeconds must be >= 0 and <= %d.", int(spec.MaxDelay/time.Second)))
-	case m.Delay != nil && a.FIFO && *m.Delay != 0:
-		return invalidParameter(int(*m.Delay/time.Second), "DelaySeconds", wrongType)
-	case m.Group != "" && spec.CheckGroup("", m.Group) != nil:
-		return badID(m.Group, "MessageGroupId")
-	case m.Deduplication != "" && !a.FIFO:
-		return invalidParameter(m.Deduplication, "MessageDeduplicationId", wrongType)
-	case m.Deduplication != "" && spec.CheckGroup("", m.Deduplication) != nil:
-		return badID(m.Deduplication, "MessageDeduplicationId")
-	case a.FIFO && m.Group == "":
-		return missing("MessageGroupId")
-	case a.FIFO && m.Deduplication == "" && !a.ContentBasedDeduplication:
-		return errNoDeduplication
-	}
-	for _, attr := range m.Attributes {
-		if attr.StringValue == "" && len(attr.BinaryValue) == 0 {
-			return spec.Errorf(spec.InvalidParameterValue, "Message (user) attribute '%.256s' must contain a non-empty value of type '%.256s'.", attr.Name, attr.DataType)
-		}
+	if refused, ok := errors.AsType[*spec.Error](err); ok && number > 0 {
+		return refused.InEntry("SendMessageBatchRequestEntry", number)
 	}
 	return err
-}
-
-func badID(id, parameter string) error {
-	return invalidParameter(id, parameter, parameter+" can only include alphanumeric and punctuation characters. 1 to 128 in length.")
-}
-
-var errNoDeduplication = spec.Errorf(spec.InvalidParameterValue, "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
-
-func messageTooLong(most int) error {
-	return spec.Errorf(spec.InvalidParameterValue, "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", most)
-}
-
-func batchTooLong(size int) error {
-	return spec.Errorf(spec.BatchRequestTooLong, "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", spec.MaxMessageBytes, size)
 }
 
 // write writes what AWS tells of a message that was sent.
@@ -202,7 +144,7 @@ func (a *sendMessageBatch) run(c *call) error {
 		size += spec.MessageSize(e.message.Body, e.message.Attributes)
 	}
 	if size > spec.MaxMessageBytes {
-		return batchTooLong(size)
+		return spec.BatchTooLong(size)
 	}
 	for i := range a.entries {
 		e := &a.entries[i]
@@ -220,15 +162,15 @@ func (a *sendMessageBatch) checkFIFO(q *engine.Queue) error {
 	}
 	attrs, err := q.Attributes()
 	if err != nil {
-		return gone(err)
+		return err
 	}
 	for i := range a.entries {
 		e := &a.entries[i]
 		if e.message.Group == "" {
-			return spec.Errorf(spec.InvalidParameterValue, "The request must contain the parameter MessageGroupId.")
+			return &spec.Error{Code: spec.InvalidParameterValue, Message: spec.Missing("MessageGroupId").Message} // recorded: with this code
 		}
 		if e.message.Deduplication == "" && !attrs.ContentBasedDeduplication {
-			return errNoDeduplication
+			return spec.NoDeduplication()
 		}
 	}
 	return nil

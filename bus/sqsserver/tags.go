@@ -3,6 +3,8 @@ package sqsserver
 import (
 	"maps"
 	"slices"
+
+	"omnibus/bus/spec"
 )
 
 // ListQueueTags, TagQueue and UntagQueue.
@@ -21,7 +23,7 @@ func (a *listQueueTags) run(c *call) error {
 		return err
 	}
 	a.tags, err = q.Tags()
-	return gone(err)
+	return err
 }
 
 func (a *listQueueTags) answer(w writer) {
@@ -54,9 +56,9 @@ func (a *tagQueue) run(c *call) error {
 		return err
 	}
 	if len(a.tags) == 0 {
-		return missing("Tags")
+		return spec.Missing("Tags")
 	}
-	return gone(q.Tag(a.tags))
+	return q.Tag(a.tags)
 }
 
 type untagQueue struct {
@@ -78,7 +80,7 @@ func (a *untagQueue) run(c *call) error {
 		return err
 	}
 	if len(a.keys) == 0 {
-		return missing("TagKeys")
+		return spec.Missing("TagKeys")
 	}
-	return gone(q.Untag(a.keys))
+	return q.Untag(a.keys)
 }

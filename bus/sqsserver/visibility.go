@@ -1,7 +1,6 @@
 package sqsserver
 
 import (
-	"errors"
 	"time"
 
 	"omnibus/bus/engine"
@@ -44,22 +43,12 @@ func (e *visibilityEntry) member(name []byte, r *jsonReader) {
 
 func (e *visibilityEntry) change(q *engine.Queue) error {
 	if e.receipt == "" {
-		return missing("ReceiptHandle")
+		return spec.Missing("ReceiptHandle")
 	}
 	if e.timeout == nil {
-		return missing("VisibilityTimeout")
+		return spec.Missing("VisibilityTimeout")
 	}
-	d := time.Duration(*e.timeout) * time.Second
-	if spec.CheckVisibility(d) != nil {
-		return invalidParameter(*e.timeout, "VisibilityTimeout", "VisibilityTimeout must be an integer between 0 and 43200.")
-	}
-	err := q.ChangeVisibility(e.receipt, d)
-	if errors.Is(err, spec.InvalidParameterValue) {
-		if _, held := q.VisibleAt(e.receipt); held {
-			return invalidParameter(*e.timeout, "VisibilityTimeout", "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].")
-		}
-	}
-	return receiptError(err, e.receipt, "Message does not exist or is not available for visibility timeout change.")
+	return q.ChangeVisibility(e.receipt, time.Duration(*e.timeout)*time.Second)
 }
 
 func (a *changeMessageVisibility) member(name []byte, r *jsonReader) {

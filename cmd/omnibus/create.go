@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
+	"path"
+	"strings"
 	"time"
 
 	"omnibus/bus"
+	"omnibus/bus/spec"
 	"omnibus/lab"
 )
 
@@ -20,6 +24,15 @@ func runCreate(ctx context.Context, a *app, args []string) error {
 	fifo := f.Bool("fifo", false, "a FIFO queue that deduplicates by content; the name must end in .fifo")
 	dlq := f.String("dlq", "", "`name` of the dead-letter queue")
 	maxReceives := f.Int("max-receives", 0, "`times` a message is delivered before it goes to the dead-letter queue, 1 to 1000")
+	attributes := map[string]string{}
+	f.Func("attr", "`NAME=VALUE`: any attribute as SQS spells it, such as DeduplicationScope=messageGroup; may be given several times", func(text string) error {
+		name, value, ok := strings.Cut(text, "=")
+		if _, twice := attributes[name]; !ok || twice {
+			return errors.New("want NAME=VALUE, each name once")
+		}
+		attributes[name] = value
+		return nil
+	})
 	asJSON := f.Bool("json", false, "print one JSON object")
 	if err := f.parse(args); err != nil {
 		return err
@@ -43,6 +56,11 @@ func runCreate(ctx context.Context, a *app, args []string) error {
 	if *dlq != "" {
 		s.DeadLetter = &bus.DeadLetter{Queue: *dlq, MaxReceives: *maxReceives}
 	}
+	given, err := spec.ParseQueueSettings(queueName(f.queue), attributes, byName{})
+	if err != nil {
+		return usageError{err}
+	}
+	s = s.Merge(given)
 	if err := s.Check(); err != nil {
 		return usageError{err}
 	}
@@ -54,4 +72,19 @@ func runCreate(ctx context.Context, a *app, args []string) error {
 		Event string `json:"event"`
 		URL   string `json:"url"`
 	}{"created", url}, "%s", url)
+}
+
+// byName reads policies that name queues by ARN or by their names alone.
+type byName struct{}
+
+func (byName) ARN(queue string) string { return queue }
+
+func (byName) QueueOf(arn string) (string, bool) {
+	return arn[strings.LastIndexByte(arn, ':')+1:], true
+}
+
+// queueName returns the name of the queue that a URL names.
+func queueName(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	return path.Base(url)
 }

@@ -166,6 +166,28 @@ func TestFlagOverridesEnvironment(t *testing.T) {
 	})
 }
 
+// Any attribute of SQS can be given, over what the other flags say.
+func TestCreateTakesAttributesAsSQSSpellsThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.wantOK(w.run("create", "-queue", "shared://dead.fifo", "-fifo"), "mem://dead.fifo\n")
+		w.wantOK(w.run("create", "-queue", "shared://q.fifo", "-fifo", "-attr", "DelaySeconds=7", "-attr", "DeduplicationScope=messageGroup",
+			"-attr", `RedrivePolicy={"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead.fifo","maxReceiveCount":3}`), "mem://q.fifo\n")
+		q, err := w.mux.Open(t.Context(), "shared://q.fifo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer q.Shutdown(t.Context())
+		a, err := q.Attributes(t.Context())
+		if err != nil || a.Delay != 7*time.Second || !a.GroupDeduplication || a.DeadLetter != (bus.DeadLetter{Queue: "dead.fifo", MaxReceives: 3}) {
+			t.Errorf("%+v, %v", a, err)
+		}
+		w.wantFailure(w.run("create", "-attr", "Colour=red"), exitUsage, "Unknown Attribute Colour.")
+		w.wantFailure(w.run("create", "-attr", "DelaySeconds"), exitUsage, "want NAME=VALUE")
+		w.wantFailure(w.run("create", "-attr", "DelaySeconds=1", "-attr", "DelaySeconds=2"), exitUsage, "each name once")
+	})
+}
+
 func TestProduceReadsFilesAndStandardInput(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "data.json")
 	if err := os.WriteFile(file, []byte(`[{"a": 1}, {"a": 2}]`), 0o600); err != nil {
@@ -275,21 +297,21 @@ func TestBadCommandLines(t *testing.T) {
 		{"status -queue mem://x", exitFailed, "mem://x lives inside one process, so status on its own would have a queue that nobody shares"},
 		{"consume -queue mempubsub://x", exitFailed, "mempubsub://x lives inside one process"},
 		{"status -queue shared://x?frob=1", exitFailed, `unknown parameter "frob"; known are delay, retention, `},
-		{"status -queue shared://x?visibility=13h", exitFailed, "VisibilityTimeout 13h0m0s is out of range; allowed are 0 to 43200 seconds"},
-		{"create -delay 16m", exitUsage, "DelaySeconds 16m0s is out of range; allowed are 0 to 900 seconds"},
-		{"create -retention 30s", exitUsage, "MessageRetentionPeriod 30s is out of range; allowed are 60 to 1209600 seconds"},
-		{"create -visibility 13h", exitUsage, "VisibilityTimeout 13h0m0s is out of range"},
+		{"status -queue shared://x?visibility=13h", exitFailed, "Value 46800 for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= 43200"},
+		{"create -delay 16m", exitUsage, "DelaySeconds. Reason: 960 is out of range; allowed are 0 to 900 seconds"},
+		{"create -retention 30s", exitUsage, "MessageRetentionPeriod. Reason: 30 is out of range; allowed are 60 to 1209600 seconds"},
+		{"create -visibility 13h", exitUsage, "VisibilityTimeout. Reason: 46800 is out of range"},
 		{"create -fifo", exitFailed, "the names of FIFO queues, and no others, end in .fifo"},
 		{"create -dlq dead", exitUsage, "-dlq and -max-receives go together"},
-		{"create -dlq dead -max-receives 1001", exitUsage, "maxReceiveCount 1001 is out of range; allowed are 1 to 1000"},
+		{"create -dlq dead -max-receives 1001", exitUsage, "maxReceiveCount: 1001, valid values are from 1 to 1000"},
 		{"produce", exitUsage, "give either -preset or -data"},
 		{"produce -preset frob", exitUsage, `unknown preset "frob"; known are fast, slow`},
 		{"produce -preset fast -attr x", exitUsage, "want KEY=VALUE"},
 		{"produce -preset fast -count -1", exitFailed, "Producer.Count is -1; it must not be negative"},
-		{"produce -preset fast -delay 901s", exitFailed, "DelaySeconds 15m1s is out of range; allowed are 0 to 900 seconds"},
+		{"produce -preset fast -delay 901s", exitFailed, "Value 901 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900"},
 		{"consume -preset frob", exitUsage, `unknown preset "frob"`},
-		{"consume -visibility 13h", exitFailed, "VisibilityTimeout 13h0m0s is out of range; allowed are 0 to 43200 seconds"},
-		{"consume -wait 21s", exitFailed, "WaitTimeSeconds 21s is out of range; allowed are 0 to 20 seconds"},
+		{"consume -visibility 13h", exitFailed, "Value 46800 for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= 43200"},
+		{"consume -wait 21s", exitFailed, "Value 21 for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20"},
 		{"lab -speed 0", exitUsage, "-speed 0 is out of range; allowed are 1 to 1000"},
 		{"lab -speed 2", exitUsage, "-speed 2 works in memory only; on shared://mynewq durations are whole seconds"},
 	} {
