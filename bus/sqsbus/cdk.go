@@ -24,8 +24,8 @@ import (
 // those of the Go CDK's own driver, in both directions.
 
 // Each Send is a batch of its own, so that it succeeds or fails by itself; the
-// sender joins them. One fetch at a time, of one message, is what the receiver
-// relies on. Acknowledgements are passed on by the hundred, since the deleter
+// sender joins them. One fetch at a time, which begins when all before has been taken,
+// is what the receiver relies on. Acknowledgements are passed on by the hundred, since the deleter
 // joins them and nobody waits.
 var (
 	sendBatches    = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1000}
@@ -124,13 +124,14 @@ type subscription struct {
 	unanswered atomic.Int64 // acknowledgements that nothing is known of yet
 }
 
-// ReceiveBatch returns one message, or none when the receiver is paused.
+// ReceiveBatch returns what the receiver hands out, or nothing when it is paused.
 func (s *subscription) ReceiveBatch(ctx context.Context, _ int) ([]*cdk.Message, error) {
-	d, err := s.receiver.next(ctx)
-	if d == nil {
-		return nil, err
+	ds, err := s.receiver.next(ctx)
+	ms := make([]*cdk.Message, len(ds))
+	for i, d := range ds {
+		ms[i] = s.message(d)
 	}
-	return []*cdk.Message{s.message(d)}, nil
+	return ms, err
 }
 
 func (s *subscription) message(d *delivery) *cdk.Message {
@@ -142,6 +143,7 @@ func (s *subscription) message(d *delivery) *cdk.Message {
 	var typed map[string]spec.Attribute
 	m.Body, m.Metadata, typed = driver.Decode(body, attrs)
 	m.AsFunc = func(i any) bool {
+		d.take()
 		switch p := i.(type) {
 		case *driver.Details:
 			*p = details(&d.message)
@@ -189,6 +191,7 @@ func milliseconds(s string) time.Time {
 func (s *subscription) SendAcks(_ context.Context, ids []cdk.AckID) error {
 	for _, id := range ids {
 		d := id.(*delivery)
+		d.take()
 		if d.isSettled() {
 			d.tell(errLost)
 			continue
@@ -220,7 +223,9 @@ func (s *subscription) CanNack() bool { return true }
 // SendNacks passes the messages on to be given back at once.
 func (s *subscription) SendNacks(_ context.Context, ids []cdk.AckID) error {
 	for _, id := range ids {
-		s.receiver.change.giveBack(id.(*delivery), s.receiver.fail)
+		d := id.(*delivery)
+		d.take()
+		s.receiver.change.giveBack(d, s.receiver.fail)
 	}
 	return nil
 }

@@ -86,11 +86,16 @@
 // for answers that are about to come, so that none of their messages stays in
 // flight.
 //
-// One message can wait in the portable Subscription instead, where nothing extends
-// its timeout: one that comes when the context of the last Receive has ended. So
-// release the Queue when you stop receiving. A message handed out is the consumer's:
-// its visibility timeout is extended by [omnibus/bus.Queue.Renew] and
-// [omnibus/bus.Queue.ChangeVisibility] only.
+// A message handed out is the consumer's: its visibility timeout is extended by
+// [omnibus/bus.Queue.Renew] and [omnibus/bus.Queue.ChangeVisibility] only. A consumer
+// that takes over a thousand messages a second is handed up to ten at a time, which
+// wait in the portable Subscription. Until it asks for more, those that it has neither
+// settled nor looked at with [omnibus/bus.Details] or Message.As are kept as if they
+// waited here.
+//
+// One message can wait in the portable Subscription where nothing extends its
+// timeout: one that comes when the context of the last Receive has ended. So release
+// the Queue when you stop receiving.
 //
 // A FIFO queue's messages are asked for one at a time, so that none is received,
 // and counted as received, before those ahead of it in its group are done with.

@@ -25,22 +25,24 @@ import (
 // every message it takes; when it pauses the next request is of one message again.
 type hunger struct {
 	pace   time.Duration // what the consumer takes for a message; 0 at the start
-	handed time.Time     // when it got the latest message, zero if it has asked since
+	handed time.Time     // when it got the latest messages, zero if it has asked since
+	got    int           // how many those were
 	trip   time.Duration // how long an answer takes that is not waited for; 0 if none was
 	full   int           // how many answers were full lately: see answered
 }
 
 const (
-	aheadTime = time.Second
-	maxPolls  = 20 // requests at the same time
+	aheadTime   = time.Second
+	handfulTime = time.Millisecond
+	maxPolls    = 20 // requests at the same time
 )
 
-// asked says that the consumer wants a message, and so has all it got before.
+// asked says that the consumer wants a message, and so has taken all it got before.
 func (h *hunger) asked(now time.Time) {
 	if h.handed.IsZero() {
 		return
 	}
-	took := now.Sub(h.handed)
+	took := now.Sub(h.handed) / time.Duration(h.got)
 	h.handed = time.Time{}
 	if h.pace == 0 {
 		h.pace = aheadTime
@@ -48,8 +50,17 @@ func (h *hunger) asked(now time.Time) {
 	h.pace = max(took, (h.pace+took)/2, 1)
 }
 
-// handedOut says that the consumer gets a message.
-func (h *hunger) handedOut(now time.Time) { h.handed = now }
+// handedOut says that the consumer gets n messages.
+func (h *hunger) handedOut(now time.Time, n int) { h.handed, h.got = now, n }
+
+// handful returns how many messages to hand out at once: what the consumer takes
+// within handfulTime.
+func (h *hunger) handful() int {
+	if h.pace == 0 {
+		return 1
+	}
+	return int(max(1, min(handfulTime/h.pace, spec.MaxBatchEntries)))
+}
 
 // answered says that a request for n messages, which might wait at the queue,
 // brought got of them after took.

@@ -27,6 +27,7 @@ type delivery struct {
 	until    time.Time     // zero when the lease is lost, or the delivery settled
 	settled  bool          // given back or buried: what follows changes nothing
 	released bool          // handed out only to be given back
+	taken    bool          // the program has looked at it, or settled it
 }
 
 // errLost is the error of a delivery whose lease is lost.
@@ -79,6 +80,19 @@ func (d *delivery) isSettled() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.settled
+}
+
+// take marks the delivery as one that the program has.
+func (d *delivery) take() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.taken = true
+}
+
+func (d *delivery) isTaken() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.taken
 }
 
 // release marks the delivery as handed out only to be given back.

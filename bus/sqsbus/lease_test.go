@@ -146,11 +146,13 @@ func TestWhatAFastConsumerFetchedIsNotLostWhenItSlowsDown(t *testing.T) {
 	})
 }
 
-// warmUp makes a consumer one that is fetched ten messages for.
-func warmUp(t *testing.T, q *bus.Queue) {
+// warmUp makes a consumer one that is fetched ten messages for: it takes them at the
+// pace given.
+func warmUp(t *testing.T, q *bus.Queue, pace time.Duration) {
 	send(t, q, numbered(16)...)
 	for range 16 {
 		receive(t, q, time.Second).Ack()
+		time.Sleep(pace)
 	}
 	if _, err := q.Release(t.Context()); err != nil {
 		t.Error(err)
@@ -158,10 +160,17 @@ func warmUp(t *testing.T, q *bus.Queue) {
 	time.Sleep(2 * ackLinger)
 }
 
-// nineWait has ten messages fetched at once, and returns the first: nine wait.
-func nineWait(t *testing.T, e *endpoint, q *bus.Queue) *pubsub.Message {
+// What takes long enough to be handed its messages one by one, and what does not.
+const (
+	brisk  = 20 * time.Millisecond
+	atOnce = 0
+)
+
+// nineWait makes a consumer fetch ten messages at once, and returns the first: nine
+// wait, in the portable type if the pace is atOnce.
+func nineWait(t *testing.T, e *endpoint, q *bus.Queue, pace time.Duration) *pubsub.Message {
 	t.Helper()
-	warmUp(t, q)
+	warmUp(t, q, pace)
 	for _, body := range numbered(10) {
 		e.engineSend(t, wireMessage{MessageBody: body})
 	}
@@ -171,32 +180,36 @@ func nineWait(t *testing.T, e *endpoint, q *bus.Queue) *pubsub.Message {
 }
 
 func TestMessagesThatWaitKeepTheirLease(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := newEndpoint()
-		e.latency = 5 * time.Millisecond
-		e.create(t, "donors", spec.QueueSettings{})
-		q := e.open(t, "?visibility=5s")
-		m := nineWait(t, e, q)
-		before := e.count("")
-		time.Sleep(61 * time.Second)
-		e.counts(t, 1, 9, 0) // the one that was handed out has lost its lease, the nine have not
-		if n := e.count("ChangeMessageVisibilityBatch"); n > 26 {
-			t.Errorf("%d requests kept nine leases of 5s for a minute", n)
-		}
-		if n := e.count("") - before; n > 26 {
-			t.Errorf("%d requests in all", n)
-		}
-		m.Ack()
-		for range 9 {
-			m := receive(t, q, time.Second)
-			d := bus.Details(m)
-			if left := time.Until(d.VisibleAt); left < 2*time.Second || d.ReceiveCount != 1 {
-				t.Errorf("a message that waited has %v left, and was received for the time %d", left, d.ReceiveCount)
-			}
-			m.Ack()
-		}
-		shutDown(t, q)
-	})
+	for _, pace := range []time.Duration{brisk, atOnce} {
+		t.Run(pace.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint()
+				e.latency = 5 * time.Millisecond
+				e.create(t, "donors", spec.QueueSettings{})
+				q := e.open(t, "?visibility=5s")
+				m := nineWait(t, e, q, pace)
+				before := e.count("")
+				time.Sleep(61 * time.Second)
+				e.counts(t, 1, 9, 0) // the one that was handed out has lost its lease, the nine have not
+				if n := e.count("ChangeMessageVisibilityBatch"); n > 26 {
+					t.Errorf("%d requests kept nine leases of 5s for a minute", n)
+				}
+				if n := e.count("") - before; n > 26 {
+					t.Errorf("%d requests in all", n)
+				}
+				m.Ack()
+				for range 9 {
+					m := receive(t, q, time.Second)
+					d := bus.Details(m)
+					if left := time.Until(d.VisibleAt); left < 2*time.Second || d.ReceiveCount != 1 {
+						t.Errorf("a message that waited has %v left, and was received for the time %d", left, d.ReceiveCount)
+					}
+					m.Ack()
+				}
+				shutDown(t, q)
+			})
+		})
+	}
 }
 
 func TestMessagesThatWaitAreGivenBackAtShutdown(t *testing.T) {
@@ -213,22 +226,24 @@ func TestMessagesThatWaitAreGivenBackAtShutdown(t *testing.T) {
 			q.Shutdown(t.Context()) // says that both are shut down
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				e := newEndpoint()
-				e.latency = 5 * time.Millisecond
-				e.create(t, "donors", spec.QueueSettings{})
-				q := e.open(t, "?visibility=1h")
-				m := nineWait(t, e, q)
-				shut(t, q)
-				time.Sleep(time.Second)
-				e.counts(t, 9, 1, 0)
-				if name == "released" {
-					m.Ack()
-					shutDown(t, q)
-				}
+		for _, pace := range []time.Duration{brisk, atOnce} {
+			t.Run(name+"/"+pace.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					e := newEndpoint()
+					e.latency = 5 * time.Millisecond
+					e.create(t, "donors", spec.QueueSettings{})
+					q := e.open(t, "?visibility=1h")
+					m := nineWait(t, e, q, pace)
+					shut(t, q)
+					time.Sleep(time.Second)
+					e.counts(t, 9, 1, 0)
+					if name == "released" {
+						m.Ack()
+						shutDown(t, q)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -270,7 +285,7 @@ func TestARequestAsksForWhatTheConsumerTakes(t *testing.T) {
 			var h hunger
 			now := time.Now()
 			for _, d := range c.pace {
-				h.handedOut(now)
+				h.handedOut(now, 1)
 				now = now.Add(d)
 				h.asked(now)
 				now = now.Add(time.Minute) // waiting for a message does not count
@@ -376,7 +391,7 @@ func TestWhatWaitsIsExtendedOnceAtATime(t *testing.T) {
 		e.create(t, "donors", spec.QueueSettings{})
 		q := e.open(t, "?visibility=10s")
 		defer shutDown(t, q)
-		nineWait(t, e, q).Ack()
+		nineWait(t, e, q, brisk).Ack()
 		time.Sleep(5 * time.Second) // half of their leases: the nine that wait are being extended
 		before := e.count("ChangeMessageVisibilityBatch")
 		for range 9 {
@@ -396,7 +411,7 @@ func TestAMessageWhoseLeaseWasLostWhileItWaitedIsNotHandedOut(t *testing.T) {
 		e.create(t, "donors", spec.QueueSettings{})
 		q := e.open(t, "?visibility=5s")
 		defer shutDown(t, q)
-		nineWait(t, e, q).Ack()
+		nineWait(t, e, q, brisk).Ack()
 		e.set(func() { e.entry = failing("ChangeMessageVisibilityBatch", "MessageNotInflight", 9) })
 		time.Sleep(4 * time.Second) // SQS has refused to keep them
 		for range 9 {
@@ -415,7 +430,7 @@ func TestAShutdownDoesNotWaitForLeasesThatCannotBeExtended(t *testing.T) {
 		e.latency = 5 * time.Millisecond
 		e.create(t, "donors", spec.QueueSettings{})
 		q := e.open(t, "?visibility=40s")
-		nineWait(t, e, q).Ack()
+		nineWait(t, e, q, brisk).Ack()
 		e.set(func() { e.fault = aMinuteOf(faults["503"], "ChangeMessageVisibilityBatch") })
 		time.Sleep(21 * time.Second) // half of the leases, and more
 		start := time.Now()

@@ -101,7 +101,7 @@ func TestABodyThatDidNotTravelWholeFailsAlone(t *testing.T) {
 		e.create(t, "donors", spec.QueueSettings{})
 		q := e.open(t, "?visibility=1h")
 		defer shutDown(t, q)
-		warmUp(t, q)
+		warmUp(t, q, brisk)
 		e.set(func() { e.damage = func(body string) bool { return body == "m3" } })
 		for i, err := range sendAll(t, q, messages(10)) {
 			if (err != nil) != (i == 3) {

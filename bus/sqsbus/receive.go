@@ -14,12 +14,16 @@ import (
 	"omnibus/bus/spec"
 )
 
-// A receiver receives from one queue, and hands out one message at a time.
+// A receiver receives from one queue, and hands messages out to the portable
+// Subscription, which asks only when somebody is to have a message and all earlier
+// ones have been taken. Requests begin only while it asks, and [hunger] says how many.
 //
-// The portable Subscription asks for a message only when somebody is to have it
-// and all earlier ones have been handed out. So what was fetched and not asked for
-// is known exactly: it waits here, with its lease kept, and not in the portable
-// type. Requests begin only while somebody asks, and [hunger] says how many.
+// What was not asked for yet waits here, with its lease kept. A consumer gets one
+// message at a time, so that none waits in the portable type; one that takes over a
+// thousand a second gets a handful, since each call of the portable type costs as much
+// as a tenth of a request. Whether a message of a handful has been taken shows when
+// the program looks at its details or settles it, or when the portable type asks
+// again: until then its lease is kept.
 //
 // A request waits at the queue for a message only if it is alone. So nothing comes
 // later for a consumer that is busy by then.
@@ -40,6 +44,7 @@ type receiver struct {
 
 	mu      sync.Mutex // guards all below
 	buffer  []*delivery
+	handful []*delivery // handed out, and perhaps not taken yet
 	hunger  hunger
 	polls   map[*poll]struct{} // under way
 	long    bool               // one of them waits at the queue, alone
@@ -86,18 +91,19 @@ const (
 	minGrace = 50 * time.Millisecond
 )
 
-// next returns the next message, or nil when the receiver is paused and holds none.
-func (r *receiver) next(ctx context.Context) (*delivery, error) {
+// next returns the next messages, or none when the receiver is paused and holds none.
+func (r *receiver) next(ctx context.Context) ([]*delivery, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.hunger.asked(time.Now())
+	r.handful = nil
 	for {
-		d := r.take()
-		if err := r.err; d == nil && err != nil {
+		ds := r.take()
+		if err := r.err; len(ds) == 0 && err != nil {
 			r.err = nil
 			return nil, err
 		}
-		if d == nil && ctx.Err() != nil {
+		if len(ds) == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if r.closed {
@@ -105,10 +111,10 @@ func (r *receiver) next(ctx context.Context) (*delivery, error) {
 		}
 		var rest time.Duration
 		if len(r.pauses) == 0 {
-			rest = r.hunt(d != nil)
+			rest = r.hunt(len(ds))
 		}
-		if d != nil {
-			return d, nil
+		if len(ds) > 0 {
+			return ds, nil
 		}
 		if len(r.pauses) > 0 && len(r.polls) == 0 {
 			for idle := range r.pauses {
@@ -150,10 +156,12 @@ func (r *receiver) wake() {
 	}
 }
 
-// take hands out the first message that waits here, if any. One whose lease is
-// lost, in spite of all, is left to whoever gets it next. The caller holds mu.
-func (r *receiver) take() *delivery {
-	for len(r.buffer) > 0 {
+// take hands out the first messages that wait here, if any. One whose lease is lost,
+// in spite of all, is left to whoever gets it next. The caller holds mu.
+func (r *receiver) take() []*delivery {
+	var ds []*delivery
+	n := r.hunger.handful()
+	for len(r.buffer) > 0 && len(ds) < n {
 		d := r.buffer[0]
 		r.buffer = r.buffer[1:]
 		if d.visibility > 0 && d.lost() {
@@ -163,15 +171,19 @@ func (r *receiver) take() *delivery {
 		if len(r.pauses) > 0 {
 			d.release()
 		}
-		r.hunger.handedOut(time.Now())
-		return d
+		ds = append(ds, d)
 	}
-	return nil
+	if len(ds) > 0 {
+		r.handful = ds[1:] // somebody waits for the first
+		r.hunger.handedOut(time.Now(), len(ds))
+	}
+	return ds
 }
 
 // hunt starts as many polls as are wanted, or returns how long to rest before. When
-// the caller is served, only polls begin that do not wait at the queue. The caller holds mu.
-func (r *receiver) hunt(served bool) (rest time.Duration) {
+// some messages are handed out, only polls begin that do not wait at the queue. The
+// caller holds mu.
+func (r *receiver) hunt(served int) (rest time.Duration) {
 	visibility, known := r.reckoned()
 	if !known {
 		visibility = 0 // nothing is fetched ahead
@@ -180,15 +192,11 @@ func (r *receiver) hunt(served bool) (rest time.Duration) {
 	if !r.fifo {
 		size = r.hunger.size(visibility)
 	}
-	waiting := len(r.buffer)
-	if served {
-		waiting++
-	}
-	wanted := r.hunger.polls(size, waiting, visibility)
+	wanted := r.hunger.polls(size, len(r.buffer)+served, visibility)
 	if r.hunger.full > 0 && (wanted > 1 || size == spec.MaxBatchEntries) {
 		wait = 0
 	}
-	if r.long || wait == r.wait && (served || len(r.polls) > 0) {
+	if r.long || wait == r.wait && (served > 0 || len(r.polls) > 0) {
 		return 0
 	}
 	if now := time.Now(); now.Before(r.rested) {
@@ -289,6 +297,9 @@ func (r *receiver) pause(idle func()) (resume func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pauses[&idle] = true
+	for _, d := range r.handful {
+		d.release()
+	}
 	grace := max(minGrace, 3*r.hunger.trip)
 	for p := range r.polls {
 		if age := time.Since(p.began); age < grace {
@@ -314,6 +325,21 @@ func (r *receiver) fail(err error) {
 	r.wake()
 }
 
+// kept returns the messages whose leases are to be kept. The caller holds mu.
+func (r *receiver) kept() (ds []*delivery) {
+	for _, d := range r.handful {
+		if !d.isTaken() && !d.lost() {
+			ds = append(ds, d)
+		}
+	}
+	for _, d := range r.buffer {
+		if !d.lost() {
+			ds = append(ds, d)
+		}
+	}
+	return ds
+}
+
 // keep arranges for the leases of what waits here to be extended when half of the
 // first is over, and after what is under way. The caller holds mu.
 func (r *receiver) keep() {
@@ -322,8 +348,8 @@ func (r *receiver) keep() {
 		r.keeper = nil
 	}
 	var due time.Time
-	for _, d := range r.buffer {
-		if half := d.half(); !d.lost() && (due.IsZero() || half.Before(due)) {
+	for _, d := range r.kept() {
+		if half := d.half(); due.IsZero() || half.Before(due) {
 			due = half
 		}
 	}
@@ -343,12 +369,10 @@ func (r *receiver) extend() {
 	defer r.work.Done()
 	var changes []change
 	var shortest time.Duration
-	for _, d := range r.buffer {
-		if !d.lost() {
-			changes = append(changes, change{d, d.handle, d.visibility})
-			if shortest == 0 || d.visibility < shortest {
-				shortest = d.visibility
-			}
+	for _, d := range r.kept() {
+		changes = append(changes, change{d, d.handle, d.visibility})
+		if shortest == 0 || d.visibility < shortest {
+			shortest = d.visibility
 		}
 	}
 	r.keeping = true
@@ -369,8 +393,8 @@ func (r *receiver) extend() {
 	r.keep()
 }
 
-// close ends all requests and gives back what waits here. No message must be asked
-// for any more.
+// close ends all requests and gives back what waits here, and what was handed out and
+// not taken. No message must be asked for any more.
 func (r *receiver) close(ctx context.Context) {
 	r.mu.Lock()
 	r.closed = true
@@ -383,10 +407,10 @@ func (r *receiver) close(ctx context.Context) {
 	r.work.Wait()
 
 	var changes []change
-	for _, d := range r.buffer {
+	for _, d := range r.kept() {
 		changes = append(changes, change{d, d.handle, 0})
 	}
-	r.buffer = nil
+	r.buffer, r.handful = nil, nil
 	for i, err := range r.change.do(ctx, true, changes...) {
 		if err == nil {
 			r.deliveries.done(changes[i].delivery)
