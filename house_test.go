@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"omnibus/bus":           {"omnibus/bus/driver", "omnibus/bus/spec"},
 	"omnibus/bus/membus":    {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/engine", "omnibus/bus/spec"},
 	"omnibus/bus/plainbus":  {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
+	"omnibus/bus/sigv4":     {},
 	"omnibus/bus/sqsserver": {"omnibus/bus/engine", "omnibus/bus/spec"},
 	"omnibus/bus/topics":    {"omnibus/bus/engine", "omnibus/bus/spec"},
 	"omnibus/bus/sqsbus":    {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
@@ -36,7 +37,7 @@ var mayImport = map[string][]string{
 }
 
 // standardOnly are the packages that import nothing from outside.
-var standardOnly = []string{"omnibus", "omnibus/bus/spec", "omnibus/bus/engine", "omnibus/bus/topics", "omnibus/bus/sqsserver", "omnibus/cmd/sqsd"}
+var standardOnly = []string{"omnibus", "omnibus/bus/spec", "omnibus/bus/engine", "omnibus/bus/topics", "omnibus/bus/sigv4", "omnibus/bus/sqsserver", "omnibus/cmd/sqsd"}
 
 // Imports point one way: commands over workers over bus over its drivers;
 // backends never import each other.

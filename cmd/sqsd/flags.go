@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"omnibus/bus/sigv4"
 	"omnibus/bus/sqsserver"
 )
 
@@ -16,6 +17,8 @@ import (
 type config struct {
 	addr        string
 	allowRemote bool
+	keysFile    string
+	keys        sigv4.Keys // nil if all may come in
 	hosts       []string
 	cors        origins
 	region      string
@@ -48,6 +51,7 @@ func parse(args []string, stdout io.Writer) (*config, error) {
 	f.SetOutput(io.Discard)
 	f.StringVar(&c.addr, "addr", "127.0.0.1:9324", "`address` to listen on; port 0 takes a free one")
 	f.BoolVar(&c.allowRemote, "allow-remote", false, "let -addr be one that other machines reach; all who do may use the endpoint")
+	f.StringVar(&c.keysFile, "keys", "", "`file` of access keys, as ~/.aws/credentials has them: only requests signed with one are answered, from any address of -addr")
 	f.Func("host", "host `names` that requests may be for, besides addresses and localhost, with commas between them; .name allows all below it", func(s string) error {
 		return eachOf(s, func(name string) error {
 			c.hosts = append(c.hosts, strings.ToLower(name))
@@ -115,8 +119,13 @@ func (c *config) check() error {
 	if err != nil {
 		return fmt.Errorf("-addr %s: %w", c.addr, err)
 	}
-	if ip := net.ParseIP(host); !c.allowRemote && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("-addr %s is not a loopback address; allowed are 127.0.0.1, ::1 and localhost, and any other with -allow-remote, since all who reach the endpoint may use it", c.addr)
+	if ip := net.ParseIP(host); !c.allowRemote && c.keysFile == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("-addr %s is not a loopback address; allowed are 127.0.0.1, ::1 and localhost, and any other with -keys, or with -allow-remote, which lets all in who reach it", c.addr)
+	}
+	if c.keysFile != "" {
+		if c.keys, err = readKeys(c.keysFile); err != nil {
+			return fmt.Errorf("-keys %w", err)
+		}
 	}
 	return sqsserver.CheckOptions(c.options(nil))
 }

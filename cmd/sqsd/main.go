@@ -3,12 +3,13 @@
 //
 //	sqsd                                    listens on 127.0.0.1:9324
 //	sqsd -queues queues.json                creates queues at start
-//	sqsd -addr 0.0.0.0:9324 -allow-remote   lets other machines in
+//	sqsd -addr 0.0.0.0:9324 -keys keys.ini  lets those in who sign with one of the keys
+//	sqsd -addr 0.0.0.0:9324 -allow-remote   lets all in
 //
 // Each flag can be given in the environment too, -allow-remote as
 // SQSD_ALLOW_REMOTE.
 //
-// It asks nobody who they are, so it listens on loopback, and refuses what a page
+// Without -keys it asks nobody who they are, so it listens on loopback, and refuses what a page
 // in a browser can make it send there: a Host that is neither an address nor a
 // name below localhost nor one given by -host, and requests of pages whose origin
 // -cors does not name. Programs notice nothing of that.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"omnibus/bus/sigv4"
 )
 
 func TestCommandLine(t *testing.T) {
@@ -29,6 +32,7 @@ func TestCommandLine(t *testing.T) {
 		{"-addr example.com:9324", exitUsage, "is not a loopback address"},
 		{"-addr 127.0.0.1", exitUsage, "missing port"},
 		{"-addr example.com:99999 -allow-remote", exitFailed, "invalid port"},
+		{"-keys none.txt", exitUsage, "-keys open none.txt"},
 		{"-host http://a", exitUsage, "-host http://a is not the name of a host"},
 		{"-host a:9324", exitUsage, "is not the name of a host"},
 		{"-host a,,b", exitUsage, "is not the name of a host"},
@@ -67,12 +71,20 @@ func TestTheEnvironmentSetsWhatTheCommandLineLeavesOut(t *testing.T) {
 }
 
 func TestAllowRemoteWarns(t *testing.T) {
-	ctx, stop := context.WithCancel(t.Context())
-	stop() // it listens, warns, serves and ends
-	var out, errs bytes.Buffer
-	if status := run(ctx, []string{"-addr", "0.0.0.0:0", "-allow-remote"}, &out, &errs); status != 0 ||
-		!strings.Contains(errs.String(), "warning: all who reach 0.0.0.0:") || !strings.Contains(out.String(), "BUS_URL=http://127.0.0.1:") {
-		t.Errorf("status %d, %s%s", status, &out, &errs)
+	for _, test := range []struct {
+		addr         string
+		keys         sigv4.Keys
+		remote, warn bool
+	}{
+		{"127.0.0.1", nil, false, false}, {"::1", nil, false, false}, {"::ffff:127.0.0.1", nil, false, false},
+		{"0.0.0.0", nil, true, true}, {"::", nil, true, true}, {"192.0.2.1", nil, true, true}, {"192.0.2.1", sigv4.Keys{}, true, false},
+	} {
+		var errs strings.Builder
+		c := &config{addr: test.addr, keys: test.keys}
+		remote := c.remote(netip.MustParseAddr(test.addr), &errs)
+		if remote != test.remote || strings.Contains(errs.String(), "warning: all who reach "+test.addr+" may use it") != test.warn {
+			t.Errorf("%s: other machines reach it: %t; %s", test.addr, remote, errs.String())
+		}
 	}
 }
 

@@ -42,10 +42,7 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	remote := !isLoopback(l.Addr().(*net.TCPAddr).AddrPort().Addr())
-	if remote {
-		fmt.Fprintf(stderr, "sqsd: warning: all who reach %s may use it\n", c.addr)
-	}
+	remote := c.remote(l.Addr().(*net.TCPAddr).AddrPort().Addr(), stderr)
 	server := sqsserver.New(c.options(engine.New(&engine.Options{Lenient: c.lenient})))
 	name := "donors"
 	if c.queues != "" {
@@ -60,7 +57,23 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 	base := "http://" + reachable(l.Addr().(*net.TCPAddr)).String()
 	fmt.Fprintf(stdout, "sqsd: listening on %s, in memory\nBUS_URL=%s/%s/%s\n", base, base, c.account, name)
 	conns := newConnections(l, min(maxConns, max(descriptorLimit()-spareDescriptors, 1)))
-	return serve(ctx, conns, &guard{next: server, hosts: c.hosts, addresses: remote, cors: c.cors}, server.Drain)
+	var handler http.Handler = server
+	if c.keys != nil {
+		handler = &signed{next: handler, keys: c.keys}
+	}
+	return serve(ctx, conns, &guard{next: handler, hosts: c.hosts, addresses: remote, cors: c.cors}, server.Drain)
+}
+
+// remote reports whether other machines can reach an address, and warns if all of
+// them may use the endpoint.
+func (c *config) remote(listening netip.Addr, stderr io.Writer) bool {
+	if isLoopback(listening) {
+		return false
+	}
+	if c.keys == nil {
+		fmt.Fprintf(stderr, "sqsd: warning: all who reach %s may use it; -keys lets in only those who sign\n", c.addr)
+	}
+	return true
 }
 
 // reachable returns the address under which this machine's programs reach one
