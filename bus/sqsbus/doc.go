@@ -166,8 +166,9 @@
 //     **types.PublishBatchRequestEntry of service/sns
 //   - Message.AfterSend: *types.SendMessageBatchResultEntry and
 //     *types.PublishBatchResultEntry
-//   - Error: *smithy.APIError; the first in the chain has a code that the driver
-//     knows, the one that AWS sent follows it, and errors.Is finds its spec.Code
+//   - Error: *smithy.APIError, as AWS sent it; errors.Is finds its spec.Code. For a
+//     topic of SNS the first in the chain has a code that the Go CDK's driver knows,
+//     and the one that AWS sent follows it
 //
 // # Deviations
 //

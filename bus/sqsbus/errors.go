@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 	"gocloud.dev/gcerrors"
 
@@ -16,13 +14,7 @@ import (
 )
 
 // A codedError is an error of AWS, or of a check made here, with its code of the
-// Go CDK.
-//
-// The stock driver finds an error's code by the AWS code of the first
-// smithy.APIError in its chain, and knows few of those. A codedError stands in
-// front of the error that AWS sent and gives an AWS code that the driver knows to
-// mean the same; the error itself, and the [spec.Code] if it has one, follow in
-// the chain.
+// Go CDK. The error itself, and the [spec.Code] if it has one, follow in the chain.
 type codedError struct {
 	code gcerrors.ErrorCode
 	spec spec.Code // "" if the error has none that package spec knows
@@ -71,55 +63,10 @@ func (e *codedError) Unwrap() []error {
 // Code is the error's code for package driver.
 func (e *codedError) Code() gcerrors.ErrorCode { return e.code }
 
-// ErrorCode is an AWS code that the stock driver maps to the error's code.
-func (e *codedError) ErrorCode() string {
-	if known, ok := standIns[e.code]; ok {
-		return known
-	}
-	if api := e.sent(); api != nil {
-		return api.ErrorCode()
-	}
-	return string(e.spec)
-}
-
-// ErrorMessage is the text that AWS sent.
-func (e *codedError) ErrorMessage() string {
-	if api := e.sent(); api != nil {
-		return api.ErrorMessage()
-	}
-	return e.err.Error()
-}
-
-// sent returns the error that AWS sent, or nil if it is of a check made here.
-func (e *codedError) sent() (api smithy.APIError) {
-	errors.As(e.err, &api)
-	return api
-}
-
 // expired reports whether a request was refused for credentials that have expired.
 func (e *codedError) expired() bool {
-	api := e.sent()
-	return api != nil && strings.HasPrefix(api.ErrorCode(), "ExpiredToken") // …Exception in the JSON protocol
-}
-
-// ErrorFault tells whether the request was at fault.
-func (e *codedError) ErrorFault() smithy.ErrorFault {
-	switch e.code {
-	case gcerrors.Internal, gcerrors.ResourceExhausted, gcerrors.Unknown:
-		return smithy.FaultUnknown
-	}
-	return smithy.FaultClient
-}
-
-// standIns are AWS codes that the stock driver maps to codes of the Go CDK. It
-// has none for AlreadyExists, which only controls return.
-var standIns = map[gcerrors.ErrorCode]string{
-	gcerrors.PermissionDenied:   (&snstypes.AuthorizationErrorException{}).ErrorCode(),
-	gcerrors.FailedPrecondition: (&sqstypes.MessageNotInflight{}).ErrorCode(),
-	gcerrors.InvalidArgument:    (&sqstypes.InvalidMessageContents{}).ErrorCode(),
-	gcerrors.Internal:           (&snstypes.InternalErrorException{}).ErrorCode(),
-	gcerrors.NotFound:           (&sqstypes.QueueDoesNotExist{}).ErrorCode(),
-	gcerrors.ResourceExhausted:  (&sqstypes.OverLimit{}).ErrorCode(),
+	var api smithy.APIError
+	return errors.As(e.err, &api) && strings.HasPrefix(api.ErrorCode(), "ExpiredToken") // …Exception in the JSON protocol
 }
 
 // statusCode returns the code that an error's HTTP status stands for.

@@ -267,8 +267,8 @@ func TestPermanentErrorsSurfaceAtOnceWithTheirCode(t *testing.T) {
 				check(t, "send", q.Topic.Send(t.Context(), &pubsub.Message{Body: []byte("x")}), c.want)
 				check(t, "purge", q.Purge(t.Context()), c.want)
 				var api smithy.APIError
-				if q.Subscription.ErrorAs(err, &api); api == nil {
-					t.Errorf("%v has no smithy.APIError", err)
+				if q.Subscription.ErrorAs(err, &api); api == nil || api.ErrorCode() != c.fault.code {
+					t.Errorf("%v has the smithy.APIError %v, which is not as AWS sent it", err, api)
 				}
 				if took := time.Since(start); took > time.Second {
 					t.Errorf("three permanent errors took %v", took)

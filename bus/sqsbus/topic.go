@@ -50,8 +50,8 @@ func (t *topic) Close(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// A publisher is to a topic what [sender] is to a queue: the
-// middleware of the client that the stock driver gets.
+// A publisher is to a topic what [sender] is to a queue. It is a middleware of the
+// client that the stock driver gets, whose requests it answers.
 type publisher struct {
 	client *sns.Client
 	arn    string
@@ -76,15 +76,11 @@ func (p *publisher) HandleInitialize(ctx context.Context, in middleware.Initiali
 	if !ok || len(batch.PublishBatchRequestEntries) != 1 { // the stock driver sends one by one
 		return next.HandleInitialize(ctx, in)
 	}
-	return answer(p.publish(ctx, batch.PublishBatchRequestEntries[0]))
-}
-
-// answer makes a middleware's results of those of a call.
-func answer[T any](result *T, err error) (middleware.InitializeOutput, middleware.Metadata, error) {
+	out, err := p.publish(ctx, batch.PublishBatchRequestEntries[0])
 	if err != nil {
-		return middleware.InitializeOutput{}, middleware.Metadata{}, coded(err)
+		return middleware.InitializeOutput{}, middleware.Metadata{}, stoodIn(err)
 	}
-	return middleware.InitializeOutput{Result: result}, middleware.Metadata{}, nil
+	return middleware.InitializeOutput{Result: out}, middleware.Metadata{}, nil
 }
 
 // snsMessageBytes is the size of a message, and of a whole batch, that SNS takes.

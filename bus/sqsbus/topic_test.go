@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/smithy-go"
 	"gocloud.dev/gcerrors"
 	"gocloud.dev/pubsub"
 
@@ -113,6 +114,24 @@ func TestATopicIsToSendToOnly(t *testing.T) {
 		}
 		if err := q.Purge(t.Context()); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("purging a topic: %v", err)
+		}
+	})
+}
+
+func TestATopicsErrorHasTheCodeThatAWSSentBehindOneThatTheDriverKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := openTopic(t, new(snsEndpoint), "arn:aws:sns:us-east-1:000000000000:other")
+		defer shutDown(t, q)
+		err := q.Topic.Send(t.Context(), &pubsub.Message{Body: []byte("x")})
+		var first, sent smithy.APIError
+		if !q.Topic.ErrorAs(err, &first) || first.ErrorCode() != "QueueDoesNotExist" {
+			t.Fatalf("%v begins with %v", err, first)
+		}
+		if !errors.As(errors.Unwrap(first), &sent) || sent.ErrorCode() != "NotFound" {
+			t.Errorf("%v has the error %v; AWS sent NotFound", err, sent)
+		}
+		if first.ErrorMessage() != sent.ErrorMessage() || first.ErrorFault() != smithy.FaultClient {
+			t.Errorf("the driver sees the text %q, fault %v", first.ErrorMessage(), first.ErrorFault())
 		}
 	})
 }
