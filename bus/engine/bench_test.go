@@ -60,7 +60,7 @@ type holder struct {
 func newHolder(state string, held int) *holder {
 	before := heapInUse()
 	h := &holder{
-		q:       newQueue("q", 1, 1, time.Now().UnixNano()),
+		q:       newQueue("q", 1, 1, new(clock)),
 		state:   state,
 		message: Message{Body: strings.Repeat("x", 100)}, // one string for all
 	}

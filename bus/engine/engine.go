@@ -22,6 +22,12 @@
 // (delays that end, leases that run out) is caught up with at the next call,
 // each message once.
 //
+// # Time
+//
+// All queues of an engine go by one clock, the computer's monotonic one. When the
+// wall clock is set, or after a suspend, nothing comes to pass earlier or later than
+// it would have; what the engine tells are times of the wall clock.
+//
 // # Deviations from SQS
 //
 // One host instead of many: no sampling, so counts are exact, short polls find
@@ -60,10 +66,11 @@ type Engine struct {
 	seed uint64
 
 	mu      sync.Mutex // guards everything below, and all that the queues hold
+	clock   clock
 	queues  map[string]*Queue
-	deleted map[string]time.Time // names not yet free again
-	numbers uint64               // the latest queue's number
-	ids     uint64               // the latest message's number
+	deleted map[string]int64 // when queues were deleted whose names are not yet free again
+	numbers uint64           // the latest queue's number
+	ids     uint64           // the latest message's number
 }
 
 // New returns an engine without queues. opts may be nil.
@@ -75,7 +82,7 @@ func New(opts *Options) *Engine {
 		opts:    *opts,
 		seed:    rand.Uint64(),
 		queues:  map[string]*Queue{},
-		deleted: map[string]time.Time{},
+		deleted: map[string]int64{},
 	}
 }
 
@@ -96,7 +103,7 @@ func (e *Engine) Create(name string, s spec.QueueSettings) (*Queue, error) {
 		return q, nil
 	}
 	if at, ok := e.deleted[name]; ok && !e.opts.Lenient {
-		if ago := time.Since(at); ago >= 0 && ago < spec.DeleteInterval {
+		if ago := time.Duration(e.clock.tick() - at); ago < spec.DeleteInterval {
 			return nil, spec.DeletedRecently(name, ago)
 		}
 	}
@@ -146,6 +153,14 @@ func (e *Engine) checkDeadLetter(name string, s spec.QueueSettings) error {
 	return nil
 }
 
+// Now returns the time by which the engine tells when messages were sent and
+// received: that of the wall clock.
+func (e *Engine) Now() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.clock.past(e.clock.tick())
+}
+
 // Queue returns the queue of that name, or the error QueueDoesNotExist.
 func (e *Engine) Queue(name string) (*Queue, error) {
 	e.mu.Lock()
@@ -180,9 +195,9 @@ func (e *Engine) Delete(name string) error {
 		return spec.NoQueue(name)
 	}
 	delete(e.queues, name)
-	now := time.Now()
+	now := e.clock.tick()
 	for old, at := range e.deleted {
-		if ago := now.Sub(at); ago < 0 || ago >= spec.DeleteInterval {
+		if time.Duration(now-at) >= spec.DeleteInterval {
 			delete(e.deleted, old)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 // A Queue is a handle to one queue of an [Engine].
 type Queue struct {
 	engine *Engine
-	start  time.Time // its monotonic clock is the queue's
 
 	// All below is guarded by engine.mu.
 	state   *queue
@@ -39,11 +38,9 @@ type received struct {
 }
 
 func newHandle(e *Engine, name string, number uint64) *Queue {
-	start := time.Now()
 	return &Queue{
 		engine:  e,
-		start:   start,
-		state:   newQueue(name, number, e.seed, start.UnixNano()),
+		state:   newQueue(name, number, e.seed, &e.clock),
 		waiters: clist.New(),
 	}
 }
@@ -62,11 +59,7 @@ func (q *Queue) lock() error {
 	return nil
 }
 
-func (q *Queue) advance() { q.state.advance(q.now()) }
-
-// now returns what the queue's clock shows. It does not follow the wall clock
-// when that is set.
-func (q *Queue) now() int64 { return q.start.UnixNano() + int64(time.Since(q.start)) }
+func (q *Queue) advance() { q.state.advance(q.engine.clock.tick()) }
 
 // unlock serves the waiters and gives the lock back.
 func (q *Queue) unlock() {
@@ -267,7 +260,7 @@ func (q *Queue) setTimer() {
 		return
 	}
 	if m, at := q.state.next(); m != nil {
-		q.timer = time.AfterFunc(time.Duration(at-q.now()), q.wake)
+		q.timer = time.AfterFunc(time.Duration(at-q.engine.clock.tick()), q.wake)
 	}
 }
 
@@ -325,7 +318,7 @@ func (q *Queue) VisibleAt(receiptHandle string) (time.Time, bool) {
 	if err != nil {
 		return time.Time{}, false
 	}
-	return time.Unix(0, m.due), true
+	return q.engine.clock.future(m.due), true
 }
 
 // Attributes returns the queue's attributes and counts. Kept and the names in

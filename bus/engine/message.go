@@ -30,7 +30,7 @@ type link struct {
 }
 
 // message is one message held by a queue. All times are nanoseconds on the
-// queue's own clock.
+// engine's clock.
 type message struct {
 	body     string
 	attrs    []spec.NamedAttribute

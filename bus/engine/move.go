@@ -35,7 +35,7 @@ const (
 // move is a MoveTask with what drives it.
 type move struct {
 	MoveTask
-	begun int64 // on the queue's clock
+	begun int64 // on the engine's clock
 	timer *time.Timer
 }
 
@@ -62,7 +62,7 @@ func (q *Queue) StartMove(to string, rate int) (MoveTask, error) {
 	m := &move{
 		MoveTask: MoveTask{
 			ID: messageID(q.state.seed, q.engine.ids), Source: q.state.name, Destination: to, Rate: rate,
-			Status: MoveRunning, ToMove: q.state.count[ready], Started: time.Unix(0, q.state.now),
+			Status: MoveRunning, ToMove: q.state.count[ready], Started: q.engine.clock.past(q.state.now),
 		},
 		begun: q.state.now,
 	}

@@ -9,13 +9,14 @@ import (
 )
 
 // queue is one SQS queue as a state machine: it takes the time, returns values,
-// and has neither clock nor lock nor goroutine. Time is an int64 of nanoseconds
-// that never falls.
+// and has neither lock nor goroutine. Time is an int64 of nanoseconds that never
+// falls; the clock is there to say what the wall clock shows at a time.
 type queue struct {
 	name   string
 	number uint64 // in receipt handles
 	seed   uint64 // in message ids
 	attrs  spec.QueueAttributes
+	clock  *clock
 
 	now   int64
 	order uint64 // the seq of the last message added
@@ -34,19 +35,21 @@ type queue struct {
 	purged int64 // the time of the last purge; 0 before
 }
 
-func newQueue(name string, number, seed uint64, now int64) *queue {
+func newQueue(name string, number, seed uint64, c *clock) *queue {
+	now := c.tick()
 	q := &queue{
 		name:   name,
 		number: number,
 		seed:   seed,
+		clock:  c,
 		now:    now,
 		attrs: spec.QueueAttributes{
 			Visibility:      spec.DefaultVisibility,
 			Retention:       spec.DefaultRetention,
 			MaxMessageBytes: spec.MaxMessageBytes,
 			FIFO:            spec.IsFIFOName(name),
-			Created:         time.Unix(0, now),
-			Modified:        time.Unix(0, now),
+			Created:         c.past(now),
+			Modified:        c.past(now),
 		},
 	}
 	q.clear()
@@ -59,7 +62,7 @@ func (q *queue) set(s spec.QueueSettings) error {
 		return err
 	}
 	q.attrs.Set(s)
-	q.attrs.Modified = time.Unix(0, q.now)
+	q.attrs.Modified = q.clock.past(q.now)
 	return nil
 }
 
@@ -298,7 +301,7 @@ func (q *queue) delivery(m *message) Delivery {
 		ReceiptHandle:    receipt{q.number, m.seq, m.receives}.String(),
 		Body:             m.body,
 		Attributes:       m.attrs,
-		Sent:             time.Unix(0, m.sent),
+		Sent:             q.clock.past(m.sent),
 		ReceiveCount:     int(m.receives),
 		Group:            x.group,
 		Deduplication:    x.dedup,
@@ -306,10 +309,10 @@ func (q *queue) delivery(m *message) Delivery {
 		TraceHeader:      x.trace,
 	}
 	if m.receives > 0 {
-		d.FirstReceived = time.Unix(0, m.first)
+		d.FirstReceived = q.clock.past(m.first)
 	}
 	if m.state != ready {
-		d.VisibleAt = time.Unix(0, m.due)
+		d.VisibleAt = q.clock.future(m.due)
 	}
 	if q.attrs.FIFO {
 		d.SequenceNumber = sequenceNumber(m.seq)

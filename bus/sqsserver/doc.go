@@ -18,6 +18,9 @@
 // in answers begin with what the request was sent to, as the client or a proxy's
 // X-Forwarded-Proto, -Host and -Prefix say, or with [Options].ExternalURL.
 //
+// Services beside SQS, such as topics that queues subscribe to, find a queue by its
+// ARN with [Server.Queue] and send to it directly.
+//
 // All 23 actions are there; each file that has a family of them opens with what
 // it supports. An answer over 32 KiB is sent in parts as it is written, so that a
 // client that does not read holds no more than a part in memory. A handler ends

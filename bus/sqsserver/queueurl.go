@@ -70,6 +70,17 @@ func (s *Server) ARN(name string) string {
 	return "arn:" + partition + ":sqs:" + s.region + ":" + s.account + ":" + name
 }
 
+// Queue returns the queue with that ARN, in whatever region and account, or the
+// error QueueDoesNotExist. It is for services beside SQS that send to queues, in the
+// same process and by the same clock, [engine.Engine.Now].
+func (s *Server) Queue(arn string) (*engine.Queue, error) {
+	name, ok := s.QueueOf(arn)
+	if !ok {
+		return nil, spec.NoQueue(arn)
+	}
+	return s.engine.Queue(name)
+}
+
 // QueueOf returns the name of the queue with that ARN, which need not exist. It
 // reports false for ARNs of other services, regions and accounts.
 func (s *Server) QueueOf(arn string) (string, bool) {
