@@ -79,6 +79,12 @@ func (f *flagSet) given(name string) bool {
 	return found
 }
 
+// fifo reports whether the queue is a FIFO queue, as its name tells.
+func (f *flagSet) fifo() bool {
+	name, _, _ := strings.Cut(f.queue, "?")
+	return strings.HasSuffix(name, ".fifo")
+}
+
 // needQueue reports that no queue is named, or one that a command of its own
 // cannot share with others.
 func (f *flagSet) needQueue() error {

@@ -212,6 +212,26 @@ func TestProduceReadsFilesAndStandardInput(t *testing.T) {
 	})
 }
 
+func TestProduceReadsAPipeOfTextLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.run("create", "-delay", "0s")
+		w.stdin = "\ufeff{no json}\r\n\n  two\n"
+		w.wantOK(w.run("produce", "-data", "-", "-lines"), "sent 1 {no json}\nsent 2   two\n2 messages sent\n")
+		w.wantFailure(w.run("produce", "-preset", "fast", "-lines"), exitUsage, "-lines goes with -data")
+	})
+}
+
+func TestPresetsWorkOnFIFOQueues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.env["BUS_URL"] = "shared://mynewq.fifo"
+		w.wantOK(w.run("create", "-fifo"), "mem://mynewq.fifo\n")
+		w.wantOK(w.run("produce", "-preset", "fast", "-group", "donors", "-every", "0s"), "50 messages sent")
+		w.wantOK(w.run("consume", "-preset", "fast", "-max", "50"), "50 deleted, 0 redelivered")
+	})
+}
+
 func TestInterruptedWorkersSayWhatWasDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

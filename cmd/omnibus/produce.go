@@ -32,8 +32,8 @@ type producedLine struct {
 
 func runProduce(ctx context.Context, a *app, args []string) error {
 	f := newFlags(a, "produce",
-		"Send the JSON documents of a file, its lines, or the donors of one of the lab's\nproducers:\n  slow  50 donors, one a second, each delayed by 10 s\n  fast  50 others, one a second, each delayed by 2 s\nFlags beside -preset change what it says.",
-		"omnibus produce -preset fast\nomnibus produce -data orders.json -attr JobType=NewOrder\nls | omnibus produce -data - -lines")
+		"Send the JSON documents of a file, its lines, or the donors of one of the lab's\nproducers:\n  slow  50 donors, one a second, each delayed by 10 s\n  fast  50 others, one a second, each delayed by 2 s\nFlags beside -preset change what it says. To a FIFO queue its donors go without\na delay of their own, which SQS does not allow there.",
+		"omnibus produce -preset fast\nomnibus produce -preset fast -group donors -queue http://127.0.0.1:9324/000000000000/mynewq.fifo\nomnibus produce -data orders.json -attr JobType=NewOrder\nls | omnibus produce -data - -lines")
 	preset := f.String("preset", "", "`name` of one of the lab's producers, slow or fast")
 	data := f.String("data", "", "`file` with a JSON array or with one JSON document a line; - is standard input")
 	lines := f.Bool("lines", false, "send each line of -data as it is, whether JSON or not; empty ones are left out")
@@ -43,7 +43,7 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	f.Var(attrs, "attr", "`KEY=VALUE` to send as a message attribute; can be repeated")
 	count := f.Int("count", 0, "messages to send at most; 0 sends all")
 	concurrency := f.Int("concurrency", 1, "sends that may be in progress at a time")
-	group := f.String("group", "", "message group `id`, for FIFO queues")
+	group := f.String("group", "", "message group `id`, which every message to a FIFO queue needs")
 	f.addDrainTimeout()
 	asJSON := f.Bool("json", false, "print one JSON object a line")
 	if err := f.parse(args); err != nil {
@@ -100,7 +100,10 @@ func (f *flagSet) source(p *workers.Producer, preset, data string, lines bool) (
 		if !ok {
 			return nil, usagef("unknown preset %q; known are %s", preset, strings.Join(slices.Sorted(maps.Keys(lab.Producers)), ", "))
 		}
-		p.Every, p.Delay = s.Every, &s.Delay
+		p.Every = s.Every
+		if !f.fifo() {
+			p.Delay = &s.Delay
+		}
 		added := p.Metadata
 		p.Metadata = maps.Clone(s.Metadata)
 		maps.Copy(p.Metadata, added)

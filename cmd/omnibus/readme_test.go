@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Every command line in the README is run as it is written, but for the address,
+// which others may have, and for commands that go on: those are interrupted when
+// each of them has printed something.
+func TestREADMECommandLinesWork(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no interrupts to send on Windows")
+	}
+	addr, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &play{t: t, addr: addr, bin: t.TempDir()}
+	lines := readmeCommandLines(t)
+	take := func(pattern string) (found []string) {
+		lines = slices.DeleteFunc(lines, func(line string) bool {
+			matches := regexp.MustCompile("^(" + pattern + ")$").MatchString(line)
+			if matches {
+				found = append(found, line)
+			}
+			return matches
+		})
+		if len(found) == 0 {
+			t.Errorf("README.md has no command line like %s any more", pattern)
+		}
+		return found
+	}
+	for _, line := range take(`go install .*`) {
+		p.finish(p.command(line))
+	}
+	for _, line := range take(`go run ./cmd/omnibus .*`) {
+		p.start(line)
+	}
+	for _, line := range take(`export BUS_URL=.*`) {
+		_, p.url, _ = strings.Cut(strings.ReplaceAll(line, "127.0.0.1:9324", addr), "=")
+	}
+	for _, line := range take(`sqsd`) {
+		p.start(line + " -addr " + addr)
+	}
+	p.awaitOutput()
+	for _, line := range take(`omnibus create.*`) {
+		p.finish(p.command(line))
+	}
+	take(`omnibus produce`) // the command's name; it needs to be told what to send
+	for _, line := range take(`omnibus (status|produce|consume|lab).*`) {
+		p.start(line)
+	}
+	p.awaitOutput()
+	for _, line := range take(`omnibus purge|go doc .*|BUS_URL=mem://\S+ go run .*`) {
+		p.finish(p.command(line))
+	}
+	p.stop()
+
+	// These take long. What the tests and the strangers do, .ci/run shows; of a
+	// benchmark it is enough that there is one.
+	for _, line := range take(`go test -run '\^\$' -bench \w+ \./\S+`) {
+		fields := strings.Fields(line)
+		if !hasBenchmark(t, fields[6], fields[5]) {
+			t.Errorf("%s finds no benchmark", line)
+		}
+	}
+	ci, err := os.ReadFile(filepath.Join(root, ".ci", "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range take(`go test ./\.\.\.|bash \.ci/\S+`) {
+		if !strings.Contains(string(ci), "\n"+line+"\n") {
+			t.Errorf(".ci/run does not run %s", line)
+		}
+	}
+	if len(lines) > 0 {
+		t.Errorf("README.md has command lines that no test runs: %q", lines)
+	}
+}
+
+// hasBenchmark reports whether a package has a benchmark with a name in its own.
+func hasBenchmark(t *testing.T, pkg, name string) bool {
+	files, err := filepath.Glob(filepath.Join(root, pkg, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		code, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return regexp.MustCompile(`(?m)^func Benchmark\w*` + name).Match(code)
+	})
+}
+
+const root = "../.."
+
+// readmeCommandLines returns the command lines in the README: the lines of its
+// code without a language, and what is code in its text and begins like a command.
+func readmeCommandLines(t *testing.T) (lines []string) {
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(line string) {
+		line, _, _ = strings.Cut(line, "#")
+		for part := range strings.SplitSeq(strings.ReplaceAll(line, "&&", "&"), "&") {
+			if part = strings.TrimSpace(part); part != "" && !slices.Contains(lines, part) {
+				lines = append(lines, part)
+			}
+		}
+	}
+	code, shell := false, false
+	for line := range strings.Lines(string(text)) {
+		if language, fence := strings.CutPrefix(line, "```"); fence {
+			code = !code
+			shell = code && language == "\n"
+			continue
+		}
+		if shell {
+			add(line)
+		}
+		if code {
+			continue
+		}
+		for _, span := range regexp.MustCompile("`((?:omnibus|go|bash|[A-Z_]+=\\S+) [^`]+)`").FindAllStringSubmatch(line, -1) {
+			add(span[1])
+		}
+	}
+	return lines
+}
+
+// play runs command lines.
+type play struct {
+	t    *testing.T
+	addr string
+	bin  string
+	url  string // BUS_URL, "" if there is none yet
+
+	mu      sync.Mutex // guards what is in running
+	running []*running
+}
+
+type running struct {
+	line    string
+	cmd     *exec.Cmd
+	output  bytes.Buffer
+	printed chan struct{} // closed at the first line, or when there will be none
+	done    chan error
+}
+
+// command returns the command of a line, with what it says of its environment.
+func (p *play) command(line string) *exec.Cmd {
+	url := p.url
+	if strings.Contains(line, "-fifo") || strings.Contains(line, "-group") {
+		url += ".fifo" // as the README says beside them
+	}
+	env := append(os.Environ(), "GOBIN="+p.bin, "BUS_URL="+url)                           // an empty BUS_URL is none
+	fields := strings.Fields(strings.Replace(line, "go run ./cmd/omnibus", "omnibus", 1)) // go run passes no signal on
+	for strings.Contains(fields[0], "=") {
+		env, fields = append(env, fields[0]), fields[1:]
+	}
+	if fields[0] == "omnibus" || fields[0] == "sqsd" {
+		fields[0] = filepath.Join(p.bin, fields[0])
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	p.t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, fields[0], fields[1:]...)
+	cmd.Dir, cmd.Env = root, env
+	return cmd
+}
+
+// finish runs a command to its end.
+func (p *play) finish(cmd *exec.Cmd) {
+	p.t.Helper()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		p.t.Errorf("%s: %v\n%s", cmd, err, out)
+	}
+}
+
+// start starts a command that goes on.
+func (p *play) start(line string) {
+	p.t.Helper()
+	r := &running{line: line, cmd: p.command(line), printed: make(chan struct{}), done: make(chan error, 1)}
+	r.cmd.Stderr = os.Stderr
+	out, err := r.cmd.StdoutPipe()
+	if err == nil {
+		err = r.cmd.Start()
+	}
+	if err != nil {
+		p.t.Fatalf("%s: %v", line, err)
+	}
+	p.running = append(p.running, r)
+	go func() {
+		s := bufio.NewScanner(out)
+		printed := sync.OnceFunc(func() { close(r.printed) })
+		for s.Scan() {
+			p.mu.Lock()
+			r.output.WriteString(s.Text() + "\n")
+			p.mu.Unlock()
+			printed()
+		}
+		printed()
+		r.done <- r.cmd.Wait()
+	}()
+}
+
+// awaitOutput waits until everything that was started has printed something.
+func (p *play) awaitOutput() {
+	for _, r := range p.running {
+		<-r.printed
+	}
+}
+
+// stop interrupts what was started, the latest first.
+func (p *play) stop() {
+	for _, r := range slices.Backward(p.running) {
+		_ = r.cmd.Process.Signal(os.Interrupt) // it may have ended by itself
+		if err := <-r.done; err != nil || r.output.Len() == 0 {
+			p.t.Errorf("%s: %v after the output\n%s", r.line, err, &r.output)
+		}
+	}
+}
