@@ -180,7 +180,7 @@ func TestSendRefusesBadMessages(t *testing.T) {
 			"the message body must have at least 1 character":                                                                                                     {},
 			"Invalid binary character '#x0' was found in the message body, the set of allowed characters is #x9":                                                  {Body: []byte("a\x00b")},
 			"'#xFFFF' was found in the message body":                                                                                                              {Body: []byte("\uffff")},
-			"Number of message attributes [11] exceeds the allowed maximum [10]":                                                                                  attributes(11),
+			`Number of message attributes [11] exceeds the allowed maximum [10]. (they are ["a" "b" "c"`:                                                          attributes(11),
 			"attribute 'a' must contain a non-empty value of type 'String'":                                                                                       {Body: []byte("x"), Metadata: map[string]string{"a": ""}},
 			"Value 901 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900":                                                       with(func(m *pubsub.Message) { bus.Delay(m, 901*time.Second) }),
 			"Value -1 for parameter DelaySeconds":                                                                                                                 with(func(m *pubsub.Message) { bus.Delay(m, -time.Second) }),

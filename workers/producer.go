@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"gocloud.dev/gcerrors"
 	"gocloud.dev/pubsub"
 	"golang.org/x/sync/errgroup"
 
@@ -45,15 +47,20 @@ type Producer struct {
 	// queue's own delay.
 	Delay *time.Duration
 
-	// Prepare, if not nil, may change a message before it is sent, for example
-	// set its group. The number counts from 1.
-	Prepare func(number int, m *pubsub.Message)
+	// Prepare, if not nil, may change a message of the source before it is sent,
+	// for example set its group. The number counts from 1. Its error ends Run, and
+	// the message is not sent. The context is that of the Send: it ends when
+	// SendTimeout is over, or DrainTimeout after a stop. Calls may overlap if
+	// Concurrency is over 1.
+	Prepare func(ctx context.Context, number int, m *pubsub.Message) error
 
 	// OnSent, if not nil, is called after every message sent. Calls do not
 	// overlap.
 	OnSent func(Sent)
 
-	// SendTimeout bounds one Send; 0 means 30 s.
+	// SendTimeout bounds one Send, Prepare included; 0 means 30 s. The error of a
+	// Send that it ends matches [ErrUnconfirmed], unless the message was not given
+	// to the queue yet.
 	SendTimeout time.Duration
 
 	// DrainTimeout is how long Sends in progress may go on when Run is stopping;
@@ -73,6 +80,12 @@ type Sent struct {
 }
 
 const defaultSendTimeout = 30 * time.Second
+
+// ErrUnconfirmed is in the chain of every error that leaves it open whether a
+// message was sent: the wait for the queue's answer was given up. The message may
+// have been sent, or may be yet; who sends it again may send it twice. After any
+// other error of a Send the message was not sent, as far as the backend tells.
+var ErrUnconfirmed = errors.New("no answer yet, so the message may have been sent")
 
 // Sent returns how many messages have been sent. It may be called at any time.
 func (p *Producer) Sent() int { return int(p.sent.Load()) }
@@ -105,7 +118,8 @@ func (p *Producer) Run(ctx context.Context) error {
 	if err := p.validate(); err != nil {
 		return err
 	}
-	sends, ctx := errgroup.WithContext(ctx)
+	run := ctx
+	sends, ctx := errgroup.WithContext(run)
 	sends.SetLimit(max(1, p.Concurrency))
 	timeout := p.DrainTimeout
 	if timeout == 0 {
@@ -132,7 +146,10 @@ func (p *Producer) Run(ctx context.Context) error {
 		if next = next.Add(p.Every); next.Before(time.Now()) {
 			next = time.Now()
 		}
-		sends.Go(func() error {
+		sends.Go(func() error { // waits until it may begin
+			if ctx.Err() != nil && run.Err() == nil {
+				return nil // another one has failed meanwhile
+			}
 			if err := p.send(sending, number, e.body); err != nil {
 				return fmt.Errorf("workers: send message %d: %w", number, err)
 			}
@@ -145,7 +162,7 @@ func (p *Producer) Run(ctx context.Context) error {
 	return failed
 }
 
-// send sends one message.
+// send sends one message of the source.
 func (p *Producer) send(ctx context.Context, number int, body []byte) error {
 	timeout := p.SendTimeout
 	if timeout == 0 {
@@ -158,22 +175,54 @@ func (p *Producer) send(ctx context.Context, number int, body []byte) error {
 		bus.Delay(m, *p.Delay)
 	}
 	if p.Prepare != nil {
-		p.Prepare(number, m)
+		if err := p.Prepare(ctx, number, m); err != nil {
+			return fmt.Errorf("not sent: prepare: %w", err)
+		}
 	}
 	var sent bus.SentMessage
 	bus.StoreSent(m, &sent)
-	if err := p.Queue.Topic.Send(ctx, m); err != nil {
-		if ctx.Err() != nil {
-			p.unconfirmed.Add(1)
-			return fmt.Errorf("not answered, so it may have been sent: %w", context.Cause(ctx))
-		}
+	if err := p.confirm(ctx, m); err != nil {
 		return err
 	}
-	p.sent.Add(1)
 	if p.OnSent != nil {
 		p.onSent.Lock()
 		defer p.onSent.Unlock()
 		p.OnSent(Sent{Number: number, ID: sent.ID, Body: m.Body})
 	}
 	return nil
+}
+
+// confirm sends a message and waits for the queue's answer until ctx ends.
+func (p *Producer) confirm(ctx context.Context, m *pubsub.Message) error {
+	if err := checkAttributes(m.Metadata); err != nil {
+		return err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("not sent: %w", err)
+	}
+	err := p.Queue.Topic.Send(ctx, m)
+	switch {
+	case err == nil:
+		p.sent.Add(1)
+	case ctx.Err() != nil || gcerrors.Code(err) == gcerrors.Canceled || gcerrors.Code(err) == gcerrors.DeadlineExceeded:
+		p.unconfirmed.Add(1)
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return fmt.Errorf("%w: %w", ErrUnconfirmed, err)
+	}
+	return err
+}
+
+// maxAttributes is how many attributes a message may have, on SQS and so anywhere.
+const maxAttributes = 10
+
+// checkAttributes reports more metadata than a message can carry. Backends check
+// it together with typed attributes, but not those that have no such limit.
+func checkAttributes(metadata map[string]string) error {
+	if len(metadata) <= maxAttributes {
+		return nil
+	}
+	return fmt.Errorf("not sent: the message has %d attributes, %q; at most %d are allowed",
+		len(metadata), slices.Sorted(maps.Keys(metadata)), maxAttributes)
 }

@@ -167,8 +167,8 @@ func TestStoppedProducerGivesUpSendsThatAreNotAnswered(t *testing.T) {
 		if took := time.Since(stopped); took != 5*time.Second {
 			t.Errorf("Run returned %v after the stop, want 5 s", took)
 		}
-		if err == nil || !strings.Contains(err.Error(), "may have been sent") || p.Sent() != 0 || p.Unconfirmed() != 2 {
-			t.Errorf("Run returned %v; %d sent, %d unconfirmed; want an error, 0 and 2", err, p.Sent(), p.Unconfirmed())
+		if !errors.Is(err, workers.ErrUnconfirmed) || p.Sent() != 0 || p.Unconfirmed() != 2 {
+			t.Errorf("Run returned %v; %d sent, %d unconfirmed; want ErrUnconfirmed, 0 and 2", err, p.Sent(), p.Unconfirmed())
 		}
 		expired, end := context.WithCancel(t.Context())
 		end()
@@ -204,8 +204,9 @@ func TestProducerEndsAfterCount(t *testing.T) {
 func TestProducerPreparesMessages(t *testing.T) {
 	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
 		q := open("")
-		p := &workers.Producer{Queue: q, Source: bodies("a"), Prepare: func(n int, m *pubsub.Message) {
+		p := &workers.Producer{Queue: q, Source: bodies("a"), Prepare: func(_ context.Context, n int, m *pubsub.Message) error {
 			bus.SetAttribute(m, "Number", bus.Number(fmt.Sprint(n)))
+			return nil
 		}}
 		var sent workers.Sent
 		p.OnSent = func(s workers.Sent) { sent = s }
@@ -223,6 +224,63 @@ func TestProducerPreparesMessages(t *testing.T) {
 		}
 		if sent.ID == "" || sent.ID != d.ID {
 			t.Errorf("OnSent told id %q, the receiver %q", sent.ID, d.ID)
+		}
+	})
+}
+
+func TestProducerSaysWhetherAMessageMayHaveBeenSentAtATimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		topic := pubsub.NewTopic(silent{make(chan struct{})}, nil)
+		slow := func(ctx context.Context, _ int, _ *pubsub.Message) error {
+			<-ctx.Done() // and then goes on regardless
+			return nil
+		}
+		for _, test := range []struct {
+			prepare     func(context.Context, int, *pubsub.Message) error
+			unconfirmed bool
+		}{{nil, true}, {slow, false}} {
+			p := &workers.Producer{Queue: bus.Wrap(topic, nil), Source: bodies("a"), SendTimeout: 3 * time.Second, Prepare: test.prepare}
+			begin := time.Now()
+			err := p.Run(t.Context())
+			if took := time.Since(begin); took != 3*time.Second {
+				t.Errorf("Run took %v, want the SendTimeout of 3 s", took)
+			}
+			if errors.Is(err, workers.ErrUnconfirmed) != test.unconfirmed || !errors.Is(err, context.DeadlineExceeded) || p.Unconfirmed() > 0 != test.unconfirmed {
+				t.Errorf("Run returned %v, %d unconfirmed; want DeadlineExceeded, and ErrUnconfirmed: %t", err, p.Unconfirmed(), test.unconfirmed)
+			}
+		}
+		expired, end := context.WithCancel(t.Context())
+		end()
+		topic.Shutdown(expired)
+	})
+}
+
+func TestProducerSendsNothingThatCannotBePrepared(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		failure := errors.New("no group for it")
+		p := &workers.Producer{Queue: open(), Source: bodies("a", "b", "c"), Prepare: func(_ context.Context, n int, _ *pubsub.Message) error {
+			if n == 2 {
+				return failure
+			}
+			return nil
+		}}
+		err := p.Run(t.Context())
+		if !errors.Is(err, failure) || !strings.Contains(err.Error(), "message 2: not sent") || p.Sent() != 1 {
+			t.Errorf("Run returned %v after %d messages; want Prepare's error for message 2, after 1", err, p.Sent())
+		}
+	})
+}
+
+func TestProducerRefusesMoreThanTenAttributes(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		metadata := map[string]string{}
+		for i := range 11 {
+			metadata[fmt.Sprintf("n%02d", i)] = "v"
+		}
+		p := &workers.Producer{Queue: open(), Source: bodies("a"), Metadata: metadata}
+		err := p.Run(t.Context())
+		if err == nil || !strings.Contains(err.Error(), `11 attributes, ["n00" "n01"`) || !strings.Contains(err.Error(), "at most 10") || p.Sent() != 0 {
+			t.Errorf("Run returned %v after %d messages; want an error that names the attributes and what is allowed", err, p.Sent())
 		}
 	})
 }

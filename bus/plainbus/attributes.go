@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"omnibus/bus/spec"
@@ -21,7 +22,11 @@ func encode(metadata map[string]string, attrs []spec.NamedAttribute) (map[string
 		return nil, err
 	}
 	if n := len(metadata) + len(attrs); n > spec.MaxAttributes && len(attrs) > 0 {
-		return nil, spec.Errorf(spec.InvalidParameterValue, "the message has %d attributes with its metadata; at most %d are allowed", n, spec.MaxAttributes)
+		names := slices.Sorted(maps.Keys(metadata))
+		for _, a := range attrs {
+			names = append(names, a.Name)
+		}
+		return nil, spec.Errorf(spec.InvalidParameterValue, "the message has %d attributes, %q; at most %d are allowed", n, names, spec.MaxAttributes)
 	}
 	if len(attrs) == 0 {
 		return metadata, nil

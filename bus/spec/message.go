@@ -98,7 +98,8 @@ func badCharacter(s string) (bad string, at int) {
 // first attribute whose name, type or value SQS would refuse.
 func CheckAttributes(attrs []NamedAttribute) error {
 	if len(attrs) > MaxAttributes {
-		return Errorf(InvalidParameterValue, "Number of message attributes [%d] exceeds the allowed maximum [%d].", len(attrs), MaxAttributes)
+		err := Errorf(InvalidParameterValue, "Number of message attributes [%d] exceeds the allowed maximum [%d].", len(attrs), MaxAttributes)
+		return err.detail("they are %q", names(attrs))
 	}
 	for i, a := range attrs {
 		if err := checkAttributeName(a.Name); err != nil {
@@ -114,6 +115,14 @@ func CheckAttributes(attrs []NamedAttribute) error {
 		}
 	}
 	return nil
+}
+
+func names(attrs []NamedAttribute) []string {
+	names := make([]string, len(attrs))
+	for i, a := range attrs {
+		names[i] = a.Name
+	}
+	return names
 }
 
 func checkAttributeName(name string) error {

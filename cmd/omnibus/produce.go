@@ -61,7 +61,10 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 		p.Delay = delay
 	}
 	if *group != "" {
-		p.Prepare = func(_ int, m *pubsub.Message) { bus.Group(m, *group) }
+		p.Prepare = func(_ context.Context, _ int, m *pubsub.Message) error {
+			bus.Group(m, *group)
+			return nil
+		}
 	}
 	if err := f.needQueue(); err != nil {
 		return err
