@@ -23,6 +23,8 @@ type call struct {
 	req       *http.Request
 	query     bool // of the Query protocol
 	requestID string
+	action    string // its name, once it is known
+	queueName string // of the queue that it is for, once it is known
 	body      []byte
 	reader    jsonReader
 	json      jsonWriter // the answer, in one of the two
@@ -44,6 +46,7 @@ const maxPooled = 64 << 10
 func newCall(s *Server, w http.ResponseWriter, r *http.Request) *call {
 	c := calls.Get().(*call)
 	c.server, c.w, c.req, c.query, c.requestID = s, w, r, false, newRequestID()
+	c.action, c.queueName = "", ""
 	c.inParts, c.begun = false, false
 	c.body = c.body[:0]
 	return c

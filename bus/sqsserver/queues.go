@@ -53,6 +53,7 @@ func (a *createQueue) member(name []byte, r *jsonReader) {
 }
 
 func (a *createQueue) run(c *call) error {
+	c.queueName = a.name
 	switch {
 	case !a.named:
 		return spec.Errorf(spec.InvalidParameterValue, "Value for parameter QueueName is invalid. Reason: Must specify a queue name.")

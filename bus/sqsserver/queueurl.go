@@ -36,7 +36,10 @@ func (c *call) queue(queueURL string) (*engine.Queue, error) {
 	return c.queueNamed(name)
 }
 
-func (c *call) queueNamed(name string) (*engine.Queue, error) { return c.server.engine.Queue(name) }
+func (c *call) queueNamed(name string) (*engine.Queue, error) {
+	c.queueName = name
+	return c.server.engine.Queue(name)
+}
 
 // splitQueueURL returns the account and the name in a queue's URL or path.
 func splitQueueURL(u string) (account, name string, ok bool) {

@@ -113,6 +113,7 @@ func (c *call) serveJSON(target string) {
 	if err == nil {
 		err = a.run(c)
 	}
+	c.describe()
 	switch {
 	case err == errClientGone:
 		return
@@ -140,6 +141,7 @@ func (c *call) decodeJSON(target string) (action, error) {
 	if newAction == nil {
 		return nil, spec.Errorf(codeUnknownOperation, "The operation %.80q does not exist.", name)
 	}
+	c.action = name
 	if err := c.read(name); err != nil {
 		return nil, err
 	}
@@ -171,6 +173,7 @@ func (c *call) serveQuery() {
 	if err == nil {
 		err = a.run(c)
 	}
+	c.describe()
 	switch {
 	case err == errClientGone:
 		return
@@ -219,6 +222,7 @@ func (c *call) decodeQuery() (name string, a action, err error) {
 	if newAction == nil {
 		return "", nil, spec.Errorf(codeInvalidAction, "The action %.80s is not valid for this endpoint.", name)
 	}
+	c.action = name
 	body, err := form.document()
 	if err != nil {
 		return "", nil, err

@@ -25,6 +25,10 @@ type config struct {
 	account     string
 	queues      string
 	lenient     bool
+	externalURL string
+	inspect     bool
+	log         string
+	healthcheck bool
 }
 
 const usage = `usage: sqsd [flags]
@@ -68,6 +72,10 @@ func parse(args []string, stdout io.Writer) (*config, error) {
 	f.StringVar(&c.account, "account", "000000000000", "account `id` in queue URLs and ARNs, 12 digits")
 	f.StringVar(&c.queues, "queues", "", "`file` of queues to create at start, in JSON: names, and attributes as CreateQueue takes them")
 	f.BoolVar(&c.lenient, "lenient", false, "let queues be purged, and names of deleted ones used again, within a minute")
+	f.StringVar(&c.externalURL, "external-url", "", "`URL` that queue URLs begin with; default what a request was sent to, or what a proxy's X-Forwarded-Proto, -Host and -Prefix say")
+	f.BoolVar(&c.inspect, "inspect", false, "serve GET /messages?QueueUrl=… and POST /reset, for tests, beyond loopback too")
+	f.StringVar(&c.log, "log", "", "log each request to standard error, in the `format` text or json")
+	f.BoolVar(&c.healthcheck, "healthcheck", false, "ask the sqsd that listens on -addr whether it runs, and exit with 0 or 1")
 	switch err := f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
@@ -125,6 +133,11 @@ func (c *config) check() error {
 	if c.keysFile != "" {
 		if c.keys, err = readKeys(c.keysFile); err != nil {
 			return fmt.Errorf("-keys %w", err)
+		}
+	}
+	if c.log != "" {
+		if _, err := newLogger(c.log, io.Discard); err != nil {
+			return err
 		}
 	}
 	return sqsserver.CheckOptions(c.options(nil))

@@ -41,9 +41,12 @@ const (
 	purgeByForm = "POST /000000000000/donors Action=PurgeQueue"
 )
 
-// send sends a request, a method, a path and a body, with these headers.
 func (g *guarded) send(request, host string, headers ...string) *httptest.ResponseRecorder {
-	g.t.Helper()
+	return send(&g.guard, request, host, headers...)
+}
+
+// send sends a request, a method, a path and a body, with these headers.
+func send(h http.Handler, request, host string, headers ...string) *httptest.ResponseRecorder {
 	method, rest, _ := strings.Cut(request, " ")
 	path, body, _ := strings.Cut(rest, " ")
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -56,7 +59,7 @@ func (g *guarded) send(request, host string, headers ...string) *httptest.Respon
 		r.Header.Set(name, value)
 	}
 	w := httptest.NewRecorder()
-	g.ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 	return w
 }
 

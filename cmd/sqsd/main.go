@@ -25,6 +25,10 @@
 // within 5 seconds, and it exits with status 0. A second signal ends it at once.
 // The exit status is 1 when something failed, and 2 for a command line that makes no sense.
 //
+// Beside SQS it answers GET /health, also as /_localstack/health. On loopback, or
+// with -inspect, tests can look at a queue without receiving, with
+// GET /messages?QueueUrl=…, and bring back the state of the start with POST /reset.
+//
 // It uses one processor at a time; GOMAXPROCS in the environment sets another
 // number.
 package main
@@ -74,7 +78,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "sqsd: %v\nsqsd -h tells more\n", err)
 		return exitUsage
 	}
-	if err := c.serve(ctx, stdout, stderr); err != nil {
+	do := func() error { return c.serve(ctx, stdout, stderr) }
+	if c.healthcheck {
+		do = func() error { return c.checkHealth(ctx) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintf(stderr, "sqsd: %v\n", err)
 		return exitFailed
 	}

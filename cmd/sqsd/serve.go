@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"omnibus/bus/engine"
@@ -33,7 +35,7 @@ const (
 )
 
 func (c *config) options(e *engine.Engine) *sqsserver.Options {
-	return &sqsserver.Options{Engine: e, Region: c.region, Account: c.account}
+	return &sqsserver.Options{Engine: e, Region: c.region, Account: c.account, ExternalURL: c.externalURL}
 }
 
 // serve listens, creates the queues and serves until ctx ends.
@@ -43,25 +45,38 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	remote := c.remote(l.Addr().(*net.TCPAddr).AddrPort().Addr(), stderr)
-	server := sqsserver.New(c.options(engine.New(&engine.Options{Lenient: c.lenient})))
+	s, names, err := newService(ctx, c, !remote || c.inspect)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
 	name := "donors"
-	if c.queues != "" {
-		names, err := createQueues(ctx, server, c.queues)
-		if err != nil {
-			return errors.Join(err, l.Close())
-		}
-		if len(names) > 0 {
-			name = names[0]
-		}
+	if len(names) > 0 {
+		name = names[0]
 	}
-	base := "http://" + reachable(l.Addr().(*net.TCPAddr)).String()
-	fmt.Fprintf(stdout, "sqsd: listening on %s, in memory\nBUS_URL=%s/%s/%s\n", base, base, c.account, name)
+	address := "http://" + reachable(l.Addr().(*net.TCPAddr)).String()
+	base := cmp.Or(strings.TrimRight(c.externalURL, "/"), address)
+	fmt.Fprintf(stdout, "sqsd: listening on %s, in memory\nBUS_URL=%s/%s/%s\n", address, base, c.account, name)
 	conns := newConnections(l, min(maxConns, max(descriptorLimit()-spareDescriptors, 1)))
-	var handler http.Handler = server
+	return serve(ctx, conns, c.handler(s, remote, stderr), s.drain)
+}
+
+// handler returns what stands before the service, from the outside in: the log,
+// the bound on bodies, and the checks of who may come in.
+func (c *config) handler(s *service, remote bool, stderr io.Writer) http.Handler {
+	var h http.Handler = s
 	if c.keys != nil {
-		handler = &signed{next: handler, keys: c.keys}
+		h = &signed{next: h, keys: c.keys}
 	}
-	return serve(ctx, conns, &guard{next: handler, hosts: c.hosts, addresses: remote, cors: c.cors}, server.Drain)
+	h = &guard{next: h, hosts: c.hosts, addresses: remote, cors: c.cors}
+	h = &intake{next: h}
+	if c.log != "" {
+		log, err := newLogger(c.log, stderr)
+		if err != nil {
+			panic(err) // check has taken it
+		}
+		h = &requestLog{next: h, log: log}
+	}
+	return h
 }
 
 // remote reports whether other machines can reach an address, and warns if all of
@@ -90,7 +105,7 @@ func reachable(a *net.TCPAddr) netip.AddrPort {
 // requests in progress.
 func serve(ctx context.Context, conns *connections, handler http.Handler, drain func()) error {
 	h := &http.Server{
-		Handler: &intake{next: handler},
+		Handler: handler,
 		// One deadline is for the arrival of a whole request, header and body,
 		// and costs no more than one for the header does. When the request is
 		// there, net/http lifts it, so it is none for polls that wait.

@@ -76,7 +76,7 @@ func serveAtMost(t *testing.T, most int) *bubble {
 	if _, err := b.server.Engine().Create("q", spec.QueueSettings{}); err != nil {
 		t.Fatal(err)
 	}
-	go func() { b.ended <- serve(ctx, newConnections(b.pipes, most), b.server, b.server.Drain) }()
+	go func() { b.ended <- serve(ctx, newConnections(b.pipes, most), &intake{next: b.server}, b.server.Drain) }()
 	return b
 }
 

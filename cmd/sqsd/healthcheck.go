@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// healthTimeout is how long the endpoint may take to say that it runs.
+const healthTimeout = 3 * time.Second
+
+// checkHealth asks the sqsd that listens on the same -addr whether it runs. A
+// container has nothing else to ask it with.
+func (c *config) checkHealth(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	a, err := net.ResolveTCPAddr("tcp", c.addr)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(a).String()+"/health", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := new(http.Transport).RoundTrip(r) // by no proxy
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", r.URL, resp.Status)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"omnibus/bus/engine"
+	"omnibus/bus/sqsserver"
+)
+
+// service is the endpoint, with the pages beside it that are no part of AWS:
+//
+//	GET /health, /_localstack/health   says that it runs
+//	GET /messages?QueueUrl=…           shows messages without receiving them
+//	POST /reset                        brings the state of the start back
+//
+// The last two are for tests, and there only if inspect says so.
+type service struct {
+	config  *config
+	inspect bool
+	server  atomic.Pointer[sqsserver.Server] // a reset puts another in its place
+
+	mu       sync.Mutex // held by who puts a server in place
+	draining bool
+}
+
+// newService returns a service in the state of the start, and the names of the
+// queues of the file, if there is one.
+func newService(ctx context.Context, c *config, inspect bool) (*service, []string, error) {
+	s := &service{config: c, inspect: inspect}
+	names, err := s.reset(ctx)
+	return s, names, err
+}
+
+// reset puts a new server with the queues of the file in the place of what there
+// is. Polls that wait on the old one end empty.
+func (s *service) reset(ctx context.Context) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	server := sqsserver.New(s.config.options(engine.New(&engine.Options{Lenient: s.config.lenient})))
+	var names []string
+	if s.config.queues != "" {
+		var err error
+		if names, err = createQueues(ctx, server, s.config.queues); err != nil {
+			return nil, err
+		}
+	}
+	if s.draining {
+		server.Drain()
+	}
+	if old := s.server.Swap(server); old != nil {
+		old.Drain()
+	}
+	return names, nil
+}
+
+// drain ends the polls that wait, and lets none wait from now on.
+func (s *service) drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draining = true
+	s.server.Load().Drain()
+}
+
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch path := r.URL.Path; {
+	case isHealth(path):
+		writeJSON(w, `{"services": {"sqs": "running"}}`)
+	case s.inspect && path == "/messages" && r.Method == http.MethodGet:
+		s.server.Load().ServeMessages(w, r)
+	case s.inspect && path == "/reset" && r.Method == http.MethodPost:
+		if _, err := s.reset(r.Context()); err != nil {
+			failure{http.StatusInternalServerError, "InternalFailure", "InternalFailure"}.answer(w, r, err.Error())
+			return
+		}
+		writeJSON(w, `{"reset": true}`)
+	default:
+		s.server.Load().ServeHTTP(w, r)
+	}
+}
+
+// isHealth reports the paths where probes look: our own, and the one of LocalStack,
+// whose answer this one can be taken for.
+func isHealth(path string) bool { return path == "/health" || path == "/_localstack/health" }
+
+func writeJSON(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, text+"\n") // an error is that the client has gone
+}
