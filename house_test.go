@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +93,7 @@ func TestREADMEControlsAreWhatBackendsDeclare(t *testing.T) {
 		{"`mem://`", "mem://table"},
 		{"`mempubsub://`", "mempubsub://table"},
 		{"SQS", "http://127.0.0.1:9324/000000000000/table"},
+		{"SQS, `driver=stock`", "http://127.0.0.1:9324/000000000000/table?driver=stock"},
 	} {
 		q, err := mux.Open(t.Context(), column.url)
 		if err != nil {
@@ -153,6 +156,31 @@ func TestCIRunsTheREADMEsTestCommand(t *testing.T) {
 	const command = "go test ./..."
 	if !strings.Contains(readme(t), "\n"+command+"\n") || !strings.Contains(string(script), command+"\n") {
 		t.Errorf("README.md and .ci/run do not both have the line %q", command)
+	}
+}
+
+// The tests that docs/traps.md names exist.
+func TestTrapsNamesTestsThatExist(t *testing.T) {
+	text, err := os.ReadFile("docs/traps.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("bus/sqsbus/*_test.go")
+	if err != nil || files == nil {
+		t.Fatalf("no tests: %v", err)
+	}
+	var code strings.Builder
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code.Write(source)
+	}
+	for _, name := range regexp.MustCompile(`\bTest\w+`).FindAllString(string(text), -1) {
+		if !strings.Contains(code.String(), "\nfunc "+name+"(t *testing.T)") {
+			t.Errorf("docs/traps.md names %s, which is no test of bus/sqsbus", name)
+		}
 	}
 }
 

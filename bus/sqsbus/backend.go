@@ -95,8 +95,11 @@ func (b *Backend) OpenQueue(ctx context.Context, u *url.URL) (driver.Queue, erro
 	if err != nil {
 		return nil, err
 	}
-	if a.topicARN != "" {
+	switch {
+	case a.topicARN != "":
 		return b.openTopic(ctx, cfg, a, closeIdle), nil
+	case a.stock:
+		return b.openStock(ctx, cfg, a, closeIdle), nil
 	}
 	return b.openQueue(cfg, a, closeIdle), nil
 }

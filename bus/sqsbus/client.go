@@ -61,10 +61,16 @@ func (b *Backend) configure(ctx context.Context, a *address) (aws.Config, func()
 		cfg.HTTPClient = bodyInMemory{b.options.HTTPClient}
 		return cfg, func() {}, nil
 	}
-	transport := awshttp.NewBuildableClient().GetTransport()
+	client, transport := newHTTP()
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns // all are to one
-	cfg.HTTPClient = bodyInMemory{&http.Client{Transport: transport, CheckRedirect: noRedirect}}
+	cfg.HTTPClient = bodyInMemory{client}
 	return cfg, transport.CloseIdleConnections, nil
+}
+
+// newHTTP returns a client that is as the SDK's own.
+func newHTTP() (*http.Client, *http.Transport) {
+	transport := awshttp.NewBuildableClient().GetTransport()
+	return &http.Client{Transport: transport, CheckRedirect: noRedirect}, transport
 }
 
 // pin makes requests go to an endpoint, whatever the environment and the SDK's files

@@ -41,6 +41,9 @@
 //	visibility    visibility timeout of what is received: 0s to 12h, default the queue's own
 //	wait          how long one ReceiveMessage waits: 0s to 20s, default 20s
 //	endpoint      where requests go, such as http://127.0.0.1:9324
+//	driver        stock: the ends are those of gocloud.dev/pubsub/awssnssqs as they
+//	              come, which wait as the queue says and take no visibility; see
+//	              docs/traps.md
 //
 // These are the Go CDK's:
 //

@@ -17,3 +17,37 @@ func TestConformance(t *testing.T) {
 		},
 	})
 }
+
+// What the stock driver does not keep are its traps, numbered in docs/traps.md; that
+// it still falls into each is checked.
+func TestStockConformance(t *testing.T) {
+	const (
+		nacks  = "13: a message given back comes after a second"
+		shared = "10: the senders of one request share its failure, whose code is lost"
+		ahead  = "6: of what was fetched ahead, later messages come before one that was given back"
+	)
+	bustest.Run(t, bustest.Backend{
+		Virtual: true,
+		Slack:   stockNap, // trap 8
+		Setup: func(t testing.TB) (*bus.Mux, func(name string) string) {
+			mux := new(bus.Mux)
+			newEndpoint().backend().Register(mux)
+			return mux, func(name string) string { return testOrigin + "/000000000000/" + name + "?driver=stock" }
+		},
+		Controls: []bus.Control{
+			bus.ControlDelay, bus.ControlTypes, bus.ControlDetails, bus.ControlGroups, bus.ControlDeadLetter,
+			bus.ControlAttributes, bus.ControlSetAttributes, bus.ControlPurge, bus.ControlCreate, bus.ControlDelete, bus.ControlList,
+		},
+		Faults: map[string]string{
+			"nack":               nacks,
+			"nack-others":        nacks,
+			"dead-letters":       nacks,
+			"attribute-limits":   shared,
+			"message-size":       shared,
+			"message-characters": shared,
+			"bad-message":        shared,
+			"fifo-rules":         shared,
+			"group-order":        ahead,
+		},
+	})
+}

@@ -24,9 +24,9 @@ func (translator) SetSendOptions(as func(any) bool, o driver.SendOptions) (bool,
 	var publish *snstypes.PublishBatchRequestEntry
 	switch {
 	case as(&entry):
-		return true, coded(setEntry(entry, o))
+		return true, stoodIn(setEntry(entry, o))
 	case as(&publish):
-		return true, coded(setPublish(publish, o))
+		return true, stoodIn(setPublish(publish, o))
 	}
 	return false, nil
 }

@@ -27,6 +27,7 @@ type address struct {
 
 	receive receiveOptions
 	sns     string // ARN of the topic whose envelopes are opened
+	stock   bool   // the ends are those of the Go CDK's own driver
 
 	config url.Values // for the Go CDK's V2ConfigFromURLParams
 }
@@ -40,12 +41,12 @@ type receiveOptions struct {
 // Parameters by what they are of.
 var (
 	connectionParams = []string{"anonymous", "dualstack", "fips", "hostname_immutable", "profile", "region", "request_checksum_calculation", "response_checksum_validation", "role"}
-	receiveParams    = []string{"raw", "snstopicarn", "visibility", "wait", "waittime"}
+	receiveParams    = []string{"driver", "raw", "snstopicarn", "visibility", "wait", "waittime"}
 )
 
 // parse reads a URL that names a queue, a topic, or a place if nameless is set.
 func parse(u *url.URL, nameless bool) (*address, error) {
-	a := &address{scheme: u.Scheme, receive: receiveOptions{wait: spec.MaxWait}, config: url.Values{}, keep: url.Values{}}
+	a := &address{scheme: u.Scheme, config: url.Values{}, keep: url.Values{}}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return nil, invalid("the parameters do not parse: %v", err)
@@ -72,7 +73,12 @@ func parse(u *url.URL, nameless bool) (*address, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !a.stock && !query.Has("wait") && !query.Has("waittime") {
+		a.receive.wait = spec.MaxWait
+	}
 	switch {
+	case a.stock && a.receive.visibility != nil:
+		return nil, invalid("parameter visibility does not apply: driver=stock receives with the queue's own visibility timeout")
 	case query.Has("wait") && query.Has("waittime"):
 		return nil, invalid("wait and waittime are the same; give one")
 	case raw && a.sns != "":
@@ -156,6 +162,10 @@ func (a *address) set(name, value string) (err error) {
 		}
 	case "endpoint":
 		err = a.setEndpoint(value)
+	case "driver":
+		if a.stock = value == "stock"; !a.stock {
+			err = invalid("want stock, the Go CDK's own; without the parameter it is this package's")
+		}
 	case "hostname_immutable", "anonymous", "dualstack", "fips":
 		_, err = boolean(value)
 		a.config.Set(name, value)
@@ -168,7 +178,7 @@ func (a *address) set(name, value string) (err error) {
 		}
 		a.config.Set(name, value)
 	}
-	if slices.Contains(connectionParams, name) {
+	if name == "driver" || slices.Contains(connectionParams, name) {
 		a.keep.Set(name, value)
 	}
 	return err

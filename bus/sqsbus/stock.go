@@ -1,0 +1,100 @@
+package sqsbus
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/smithy-go/middleware"
+	"gocloud.dev/gcerrors"
+	"gocloud.dev/pubsub"
+	"gocloud.dev/pubsub/awssnssqs"
+
+	"omnibus/bus/driver"
+	"omnibus/bus/spec"
+)
+
+// A stock is a queue whose two ends are those of gocloud.dev/pubsub/awssnssqs as they
+// come, on a client as the SDK makes it. The controls that travel on messages go
+// through the driver's As types; those that are requests of their own are made by a
+// client of this package. What needs a hand in the driver's receiving is not there:
+// visibility timeouts, settling, giving back what was fetched.
+type stock struct {
+	topic     *pubsub.Topic
+	sub       *pubsub.Subscription
+	controls  *queue // which has no ends
+	closeIdle func()
+}
+
+func (b *Backend) openStock(ctx context.Context, cfg aws.Config, a *address, closeIdle func()) *stock {
+	controls := &queue{client: b.newSQS(cfg, a.queue), url: a.queue, name: a.name, log: b.options.Logger}
+	controls.own = &ownVisibility{client: controls.client, queue: a.queue, log: b.options.Logger}
+	client, closeOwn := b.newStock(cfg, a.queue)
+	return &stock{
+		topic: awssnssqs.OpenSQSTopic(ctx, client, a.queue, nil),
+		sub: awssnssqs.OpenSubscription(ctx, client, a.queue, &awssnssqs.SubscriptionOptions{
+			Raw: a.sns == "", SNSTopicARN: a.sns, WaitTime: a.receive.wait,
+		}),
+		controls:  controls,
+		closeIdle: func() { closeIdle(); closeOwn() },
+	}
+}
+
+// newStock returns a client as the Go CDK's own URLs give it to the stock driver. It
+// counts its calls, but not how often the SDK tries each, and it has [zeros], for
+// messages whose delay is to be 0.
+func (b *Backend) newStock(cfg aws.Config, queue string) (client *sqs.Client, closeIdle func()) {
+	cfg.Retryer = func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) { o.RateLimiter = ratelimit.None })
+	}
+	closeIdle = func() {}
+	cfg.HTTPClient = b.options.HTTPClient
+	if cfg.HTTPClient == nil {
+		own, transport := newHTTP()
+		cfg.HTTPClient, closeIdle = own, transport.CloseIdleConnections
+	}
+	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
+		o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error {
+			return firstError(
+				s.Initialize.Add(&metering{meter: b.options.Meter, queue: queue}, middleware.After),
+				s.Build.Add(zeros{}, middleware.Before),
+			)
+		})
+	}), closeIdle
+}
+
+func (s *stock) Topic() *pubsub.Topic                   { return s.topic }
+func (s *stock) Subscription() *pubsub.Subscription     { return s.sub }
+func (s *stock) ErrorCode(err error) gcerrors.ErrorCode { return errorCode(err) }
+
+// MessageControls declares what the driver's As types can say.
+func (s *stock) MessageControls() []driver.Control {
+	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter}
+}
+
+// stockNap is how long the driver sleeps when it has no message, whatever becomes of
+// the context.
+const stockNap = 250 * time.Millisecond
+
+// Close waits for the driver's last sleep to end.
+func (s *stock) Close(ctx context.Context) error {
+	defer s.closeIdle()
+	if !sleep(ctx, stockNap+time.Millisecond) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (s *stock) Attributes(ctx context.Context) (spec.QueueAttributes, error) {
+	return s.controls.Attributes(ctx)
+}
+
+func (s *stock) SetAttributes(ctx context.Context, set spec.QueueSettings) error {
+	return s.controls.SetAttributes(ctx, set)
+}
+
+func (s *stock) Purge(ctx context.Context) error  { return s.controls.Purge(ctx) }
+func (s *stock) Delete(ctx context.Context) error { return s.controls.Delete(ctx) }
