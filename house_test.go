@@ -22,24 +22,29 @@ import (
 // mayImport says which packages of this module each package may import, tests
 // apart. Packages not named may import all.
 var mayImport = map[string][]string{
-	"omnibus":               {},
-	"omnibus/bus/spec":      {},
-	"omnibus/bus/engine":    {"omnibus/bus/spec"},
-	"omnibus/bus/driver":    {"omnibus/bus/spec"},
-	"omnibus/bus":           {"omnibus/bus/driver", "omnibus/bus/spec"},
-	"omnibus/bus/membus":    {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/engine", "omnibus/bus/spec"},
-	"omnibus/bus/plainbus":  {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
-	"omnibus/bus/sigv4":     {},
-	"omnibus/bus/sqsserver": {"omnibus/bus/engine", "omnibus/bus/spec"},
-	"omnibus/bus/topics":    {"omnibus/bus/engine", "omnibus/bus/spec"},
-	"omnibus/bus/sqsbus":    {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
-	"omnibus/bus/bustest":   {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
-	"omnibus/workers":       {"omnibus/bus"},
-	"omnibus/lab":           {"omnibus", "omnibus/bus", "omnibus/workers"},
+	"omnibus":                           {},
+	"omnibus/bus/spec":                  {},
+	"omnibus/bus/engine":                {"omnibus/bus/spec"},
+	"omnibus/bus/driver":                {"omnibus/bus/spec"},
+	"omnibus/bus":                       {"omnibus/bus/driver", "omnibus/bus/spec"},
+	"omnibus/bus/membus":                {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/engine", "omnibus/bus/spec"},
+	"omnibus/bus/plainbus":              {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
+	"omnibus/bus/sigv4":                 {},
+	"omnibus/bus/sqsserver":             {"omnibus/bus/engine", "omnibus/bus/spec"},
+	"omnibus/bus/topics":                {"omnibus/bus/engine", "omnibus/bus/spec"},
+	"omnibus/bus/snsserver":             {"omnibus/bus/internal/accesspolicy", "omnibus/bus/internal/inprocess", "omnibus/bus/sigv4", "omnibus/bus/spec", "omnibus/bus/topics"},
+	"omnibus/bus/internal/accesspolicy": {},
+	"omnibus/bus/internal/inprocess":    {},
+	"omnibus/bus/internal/protocoltest": {},
+	"omnibus/bus/sqsbus":                {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
+	"omnibus/bus/bustest":               {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
+	"omnibus/workers":                   {"omnibus/bus"},
+	"omnibus/lab":                       {"omnibus", "omnibus/bus", "omnibus/workers"},
 }
 
 // standardOnly are the packages that import nothing from outside.
-var standardOnly = []string{"omnibus", "omnibus/bus/spec", "omnibus/bus/engine", "omnibus/bus/topics", "omnibus/bus/sigv4", "omnibus/bus/sqsserver", "omnibus/cmd/sqsd"}
+var standardOnly = []string{"omnibus", "omnibus/bus/spec", "omnibus/bus/engine", "omnibus/bus/topics", "omnibus/bus/sigv4", "omnibus/bus/sqsserver", "omnibus/bus/snsserver",
+	"omnibus/bus/internal/accesspolicy", "omnibus/bus/internal/inprocess", "omnibus/bus/internal/protocoltest", "omnibus/cmd/sqsd"}
 
 // Imports point one way: commands over workers over bus over its drivers;
 // backends never import each other.

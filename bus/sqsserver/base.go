@@ -8,25 +8,27 @@ import (
 	"strings"
 )
 
-// base returns what the URLs of queues begin with, scheme, host and a path if
-// any, without a final slash: Options.ExternalURL, or else what the client sent
-// its request to. A proxy says what that was in X-Forwarded-Proto, -Host and
+func (c *call) base() string { return c.server.Base(c.req) }
+
+// Base returns what the URLs of queues begin with in the answer to a request,
+// scheme, host and a path if any, without a final slash: Options.ExternalURL, or
+// else what the client sent its request to. A proxy says what that was in X-Forwarded-Proto, -Host and
 // -Prefix. A client of HTTP/1.0 need not say it; then it is where the request
 // arrived.
-func (c *call) base() string {
-	if c.server.external != "" {
-		return c.server.external
+func (s *Server) Base(r *http.Request) string {
+	if s.external != "" {
+		return s.external
 	}
-	scheme, host := "http", c.req.Host
-	if c.req.TLS != nil {
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
 		scheme = "https"
 	}
 	if host == "" {
-		if a, ok := c.req.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 			host = a.String()
 		}
 	}
-	h := c.req.Header
+	h := r.Header
 	if proto := forwarded(h, "X-Forwarded-Proto"); strings.EqualFold(proto, "http") || strings.EqualFold(proto, "https") {
 		scheme = strings.ToLower(proto)
 	}

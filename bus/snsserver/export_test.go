@@ -1,0 +1,6 @@
+package snsserver
+
+var (
+	DialLoopback = dialLoopback
+	NewTransport = newTransport
+)
