@@ -135,3 +135,16 @@ func TestATopicsErrorHasTheCodeThatAWSSentBehindOneThatTheDriverKnows(t *testing
 		}
 	})
 }
+
+func TestWhatIsSaidOfAMessageToATopicIsRefusedWithItsCode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := openTopic(t, new(snsEndpoint), topicARN)
+		defer shutDown(t, q)
+		m := &pubsub.Message{Body: []byte("m"), Metadata: map[string]string{"a": "1"}}
+		bus.SetAttribute(m, "a", bus.String("2"))
+		check(t, "two attributes of one name", q.Topic.Send(t.Context(), m), gcerrors.InvalidArgument)
+		m = &pubsub.Message{Body: []byte("m")}
+		bus.Group(m, "a group")
+		check(t, "a group with a space", q.Topic.Send(t.Context(), m), gcerrors.InvalidArgument)
+	})
+}

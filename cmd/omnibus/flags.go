@@ -50,7 +50,7 @@ func (f *flagSet) parse(args []string) error {
 	case err != nil:
 		return usageError{err}
 	case f.NArg() > 0:
-		return usagef("unexpected argument %q; all settings are flags", f.Arg(0))
+		return usagef("unexpected argument %q; all settings are flags", bus.Redact(f.Arg(0)))
 	case f.Lookup("drain-timeout") != nil && f.drain <= 0:
 		return usagef("-drain-timeout %v must be over zero", f.drain)
 	}
@@ -96,7 +96,7 @@ func (f *flagSet) needQueue() error {
 		return usageError{err}
 	}
 	if local {
-		return fmt.Errorf("%s lives inside one process, so %s on its own would have a queue that nobody shares; omnibus lab runs everything in one process", f.queue, f.Name())
+		return fmt.Errorf("%s lives inside one process, so %s on its own would have a queue that nobody shares; omnibus lab runs everything in one process", bus.Redact(f.queue), f.Name())
 	}
 	return nil
 }

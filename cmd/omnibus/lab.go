@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"omnibus/bus"
 	"omnibus/lab"
 )
 
@@ -32,7 +33,7 @@ func runLab(ctx context.Context, a *app, args []string) error {
 		return usageError{err}
 	}
 	if *speed != 1 && !local {
-		return usagef("-speed %d works in memory only; on %s durations are whole seconds", *speed, f.queue)
+		return usagef("-speed %d works in memory only; on %s durations are whole seconds", *speed, bus.Redact(f.queue))
 	}
 	l := &lab.Lab{Mux: a.mux, URL: f.queue, Speed: *speed, DrainTimeout: f.drain}
 	out := printer{a.out, *asJSON}

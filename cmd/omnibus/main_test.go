@@ -356,6 +356,35 @@ func TestBadCommandLines(t *testing.T) {
 	}
 }
 
+func TestNoCommandShowsSecretsOfTheURL(t *testing.T) {
+	const secret = "PW-s3cr3t"
+	for _, url := range []string{
+		"shared://u:" + secret + "@x", "shared://x?password=" + secret, "shared://x?delay=http://u:" + secret + "@h", "shared://x/u:" + secret + "@h",
+		"mem://u:" + secret + "@x", "mem://x?token=" + secret, "nope://x?token=" + secret, "u:" + secret + "@x",
+	} {
+		for _, c := range commands() {
+			args := []string{c.name}
+			switch c.name {
+			case "produce":
+				args = append(args, "-preset", "fast")
+			case "lab":
+				args = append(args, "-speed", "2")
+			}
+			for _, args := range [][]string{append(args, "-queue", url), append(args, url)} {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t)
+					w.tty = true
+					w.stdin = "no\n"
+					r := w.run(args...)
+					if r.status == 0 || strings.Contains(r.stdout+r.stderr, secret) {
+						t.Errorf("omnibus %v ends with %d and shows\n%s%s", args, r.status, r.stdout, r.stderr)
+					}
+				})
+			}
+		}
+	}
+}
+
 func TestHelpShowsFlagsAndAnExample(t *testing.T) {
 	w := newWorld(t)
 	w.wantOK(w.run("-h"), "usage: omnibus COMMAND")

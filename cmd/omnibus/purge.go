@@ -24,7 +24,7 @@ func runPurge(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	if a.terminal && !*yes {
-		fmt.Fprintf(a.stderr, "Delete all messages of %s? [y/N] ", visible(f.queue))
+		fmt.Fprintf(a.stderr, "Delete all messages of %s? [y/N] ", visible(bus.Redact(f.queue)))
 		if s := strings.ToLower(a.answer(ctx)); s != "y" && s != "yes" {
 			return errors.New("nothing was deleted")
 		}
@@ -36,7 +36,7 @@ func runPurge(ctx context.Context, a *app, args []string) error {
 		return printer{a.out, *asJSON}.print(struct {
 			Event string `json:"event"`
 			URL   string `json:"url"`
-		}{"purged", f.queue}, "purged %s", f.queue)
+		}{"purged", bus.Redact(f.queue)}, "purged %s", bus.Redact(f.queue))
 	}, nil)
 }
 
