@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"omnibus/bus/membus":                {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/engine", "omnibus/bus/spec"},
 	"omnibus/bus/plainbus":              {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
 	"omnibus/bus/sigv4":                 {},
-	"omnibus/bus/sqsserver":             {"omnibus/bus/engine", "omnibus/bus/spec"},
+	"omnibus/bus/sqsserver":             {"omnibus/bus/engine", "omnibus/bus/internal/accesspolicy", "omnibus/bus/internal/inprocess", "omnibus/bus/spec"},
 	"omnibus/bus/topics":                {"omnibus/bus/engine", "omnibus/bus/spec"},
 	"omnibus/bus/snsserver":             {"omnibus/bus/internal/accesspolicy", "omnibus/bus/internal/inprocess", "omnibus/bus/sigv4", "omnibus/bus/spec", "omnibus/bus/topics"},
 	"omnibus/bus/internal/accesspolicy": {},

@@ -43,7 +43,7 @@ func BenchmarkFanOut(b *testing.B) {
 func benchFanOut(b *testing.B, attributes map[string]string, transport http.RoundTripper) {
 	const n = 10
 	queues := sqsserver.New(&sqsserver.Options{Engine: engine.New(&engine.Options{Lenient: true})})
-	topics := snsserver.New(&snsserver.Options{Queues: queuesOf{queues}})
+	topics := snsserver.New(&snsserver.Options{Queues: queues})
 	handler := snsserver.Beside(topics, queues)
 	l := httptest.NewServer(handler)
 	defer l.Close()

@@ -68,6 +68,28 @@ func (c *call) body(action string) (string, error) {
 	return b.String(), nil
 }
 
+// A Describer is an [http.ResponseWriter] that wants to know what the request
+// asks for that it answers, as one that keeps a log does. It is called once, before
+// the answer: action is "" where there is none of that name, topic where an action
+// is for none.
+type Describer interface {
+	Describe(account, region, action, topic string)
+}
+
+func (c *call) describe(w http.ResponseWriter, action string) {
+	d, ok := w.(Describer)
+	if !ok {
+		return
+	}
+	topic := c.params["Name"]
+	for _, parameter := range []string{"TopicArn", "TargetArn", "ResourceArn", "SubscriptionArn"} {
+		if a, err := topics.ParseARN("", c.params[parameter]); err == nil {
+			topic, _, _ = strings.Cut(a.Resource, ":")
+		}
+	}
+	d.Describe(c.account, c.region, action, topic)
+}
+
 // send sends the answer.
 func (c *call) send(w http.ResponseWriter, status int) {
 	h := w.Header()

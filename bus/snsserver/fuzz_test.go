@@ -14,12 +14,21 @@ import (
 	"testing"
 
 	"omnibus/bus/engine"
+	"omnibus/bus/spec"
 )
 
-// sink takes everything that is delivered.
-type sink struct{}
+// sink has one queue, which takes everything that is delivered.
+type sink struct{ queue *engine.Queue }
 
-func (sink) SendTo(string, engine.Message) error { return nil }
+func newSink() sink {
+	q, err := engine.New(nil).Create("q", spec.QueueSettings{})
+	if err != nil {
+		panic(err)
+	}
+	return sink{q}
+}
+
+func (s sink) Queue(string) (*engine.Queue, error) { return s.queue, nil }
 
 // RoundTrip takes what is posted to no endpoint.
 func (sink) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("no endpoint") }
@@ -46,7 +55,7 @@ func FuzzForm(f *testing.F) {
 	key := &signer{}
 	key.makeKey() // one for all, since it takes long
 	f.Fuzz(func(t *testing.T, body, query string) {
-		s := New(&Options{Queues: sink{}, Transport: sink{}})
+		s := New(&Options{Queues: newSink(), Transport: newSink()})
 		s.signer.once.Do(func() { s.signer.key, s.signer.path = key.key, key.path })
 		defer s.Close()
 		do := func(body, query string) (int, string) {
@@ -97,7 +106,7 @@ func TestElementsAreInTheOrderOfTheirNumbers(t *testing.T) {
 
 // Requests that are too much are refused, and take little.
 func TestHostileRequestsAreRefused(t *testing.T) {
-	s := New(&Options{Queues: sink{}})
+	s := New(&Options{Queues: newSink()})
 	if err := s.Topics().CreateTopic((&call{server: s, region: "us-east-1", account: "000000000000"}).arn("t"), nil, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -315,6 +315,33 @@ func TestServiceOf(t *testing.T) {
 	}
 }
 
+// described is an answer that keeps what it is told of its request.
+type described struct {
+	*httptest.ResponseRecorder
+	said string
+}
+
+func (d *described) Describe(account, region, action, topic string) {
+	d.said = strings.Join([]string{account, region, action, topic}, " ")
+}
+
+func TestAnswersAreDescribed(t *testing.T) {
+	server := newRig(t).server
+	for body, want := range map[string]string{
+		"Action=CreateTopic&Name=t":                                       account + " " + region + " CreateTopic t",
+		"Action=Publish&TopicArn=arn:aws:sns:us-east-1:1:u":               account + " " + region + " Publish u",
+		"Action=Unsubscribe&SubscriptionArn=arn:aws:sns:us-east-1:1:u:id": account + " " + region + " Unsubscribe u",
+		"Action=ListTopics":                                               account + " " + region + " ListTopics ",
+		"Action=x":                                                        account + " " + region + "  ",
+	} {
+		d := &described{ResponseRecorder: httptest.NewRecorder()}
+		server.ServeHTTP(d, httptest.NewRequest("POST", "/", strings.NewReader(body)))
+		if d.said != want {
+			t.Errorf("%s: %q, want %q", body, d.said, want)
+		}
+	}
+}
+
 func TestUnsignedIsWhatAWSTakesUnsigned(t *testing.T) {
 	for target, want := range map[string]bool{
 		"GET /SimpleNotificationService-0.pem": true, "GET /?Action=Unsubscribe&SubscriptionArn=x": true, "GET /?Action=ConfirmSubscription": true,
@@ -330,7 +357,7 @@ func TestUnsignedIsWhatAWSTakesUnsigned(t *testing.T) {
 // One handler on one socket answers SQS, SNS and STS.
 func TestBesideOverASocket(t *testing.T) {
 	queues := sqsserver.New(nil)
-	topics := snsserver.New(&snsserver.Options{Queues: queuesOf{queues}})
+	topics := snsserver.New(&snsserver.Options{Queues: queues})
 	l := httptest.NewServer(snsserver.Beside(topics, queues))
 	defer l.Close()
 	for body, want := range map[string]string{

@@ -17,7 +17,6 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
-	"omnibus/bus/engine"
 	"omnibus/bus/internal/protocoltest"
 	"omnibus/bus/snsserver"
 	"omnibus/bus/sqsserver"
@@ -28,17 +27,6 @@ const (
 	account  = "123456789012"
 	endpoint = "http://aws.test"
 )
-
-// queuesOf delivers to the queues of an SQS endpoint, by the name in the ARN.
-type queuesOf struct{ *sqsserver.Server }
-
-func (q queuesOf) SendTo(arn string, m engine.Message) error {
-	queue, err := q.Engine().Queue(arn[strings.LastIndexByte(arn, ':')+1:])
-	if err == nil {
-		_, err = queue.Send(m)
-	}
-	return err
-}
 
 // rig is the AWS SDK on SNS and SQS at one address, without a socket.
 type rig struct {
@@ -51,7 +39,7 @@ type rig struct {
 
 func newRig(t *testing.T, opts ...func(*snsserver.Options)) *rig {
 	queues := sqsserver.New(&sqsserver.Options{Region: region, Account: account})
-	o := &snsserver.Options{Queues: queuesOf{queues}, Region: region, Account: account}
+	o := &snsserver.Options{Queues: queues, Region: region, Account: account}
 	for _, set := range opts {
 		set(o)
 	}
@@ -160,9 +148,10 @@ func TestProtocol(t *testing.T) {
 	p := protocoltest.Player{
 		Client: func() *http.Client {
 			queues := sqsserver.New(nil)
-			return snsserver.Client(snsserver.Beside(snsserver.New(&snsserver.Options{Queues: queuesOf{queues}}), queues))
+			return snsserver.Client(snsserver.Beside(snsserver.New(&snsserver.Options{Queues: queues}), queues))
 		},
-		Update: *update,
+		Address: endpoint,
+		Update:  *update,
 		Words: map[string]*regexp.Regexp{
 			"SUBSCRIPTION": regexp.MustCompile(`SubscriptionArn>(arn:[^<]*)<`),
 			"NUMBER":       regexp.MustCompile(`SequenceNumber>(\d{20})<`),
@@ -186,7 +175,7 @@ func TestServerHasAllActions(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	queues := queuesOf{sqsserver.New(nil)}
+	queues := sqsserver.New(nil)
 	for _, o := range []snsserver.Options{{}, {Queues: queues, Region: "us east"}, {Queues: queues, Account: "12"}, {Queues: queues, Account: "12345678901x"}} {
 		if snsserver.CheckOptions(&o) == nil {
 			t.Errorf("%+v is taken", o)

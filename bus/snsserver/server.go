@@ -153,6 +153,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		err = a.run(c)
 	}
+	if a.run != nil {
+		c.describe(w, name)
+	} else {
+		c.describe(w, "")
+	}
 	if err != nil {
 		c.send(w, c.xml.writeError(asSpecError(err), a.namespace, c.requestID))
 		return

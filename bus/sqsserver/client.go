@@ -1,10 +1,9 @@
 package sqsserver
 
 import (
-	"bytes"
-	"io"
 	"net/http"
-	"strconv"
+
+	"omnibus/bus/internal/inprocess"
 )
 
 // Client returns an HTTP client whose requests the server answers without a
@@ -16,39 +15,4 @@ import (
 // A long poll whose context ends returns that context's error, as over a socket,
 // and takes nothing. A request that was answered has succeeded, even if its
 // context ends in the same instant.
-func (s *Server) Client() *http.Client { return &http.Client{Transport: transport{s}} }
-
-type transport struct{ server *Server }
-
-func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	in := r.Clone(r.Context())
-	if in.Host == "" {
-		in.Host = in.URL.Host
-	}
-	in.RequestURI = in.URL.RequestURI()
-	if in.Body == nil {
-		in.Body = http.NoBody
-	}
-	w := &recorder{header: http.Header{}}
-	t.server.ServeHTTP(w, in)
-	_ = in.Body.Close() // a RoundTripper closes the body; that of a request in memory cannot fail
-	if w.status == 0 {  // no answer, since the client has gone
-		return nil, r.Context().Err()
-	}
-	return &http.Response{
-		Status: strconv.Itoa(w.status) + " " + http.StatusText(w.status), StatusCode: w.status,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r,
-	}, nil
-}
-
-// recorder is a http.ResponseWriter that keeps what is written.
-type recorder struct {
-	header http.Header
-	status int // 0 before there is an answer
-	body   bytes.Buffer
-}
-
-func (w *recorder) Header() http.Header         { return w.header }
-func (w *recorder) WriteHeader(status int)      { w.status = status }
-func (w *recorder) Write(b []byte) (int, error) { return w.body.Write(b) }
+func (s *Server) Client() *http.Client { return inprocess.Client(s) }

@@ -2,9 +2,11 @@ package sqsserver
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"omnibus/bus/engine"
+	"omnibus/bus/internal/accesspolicy"
 	"omnibus/bus/spec"
 )
 
@@ -44,24 +46,6 @@ var permissible = []string{
 
 const maxPermissionActions = 7
 
-// policy is an access policy, of which only the statements' labels are of
-// interest here.
-type policy struct {
-	Version   string            `json:"Version"`
-	ID        string            `json:"Id"`
-	Statement []json.RawMessage `json:"Statement"`
-}
-
-// statement is a permission as AddPermission writes it. Principal and Action are
-// a text, or a list of several.
-type statement struct {
-	Sid       string         `json:"Sid"`
-	Effect    string         `json:"Effect"`
-	Principal map[string]any `json:"Principal"`
-	Action    any            `json:"Action"`
-	Resource  string         `json:"Resource"`
-}
-
 func (a *addPermission) run(c *call) error {
 	q, err := c.queue(a.queueURL)
 	if err != nil {
@@ -70,23 +54,17 @@ func (a *addPermission) run(c *call) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	var accounts, actions []string
-	for _, id := range a.accounts {
-		accounts = append(accounts, "arn:aws:iam::"+id+":root")
-	}
+	p := accesspolicy.Permission{Label: a.label, Partition: "aws", Accounts: a.accounts, Resource: c.server.ARN(q.Name())}
 	for _, name := range a.actions {
-		actions = append(actions, "SQS:"+name)
+		p.Actions = append(p.Actions, "SQS:"+name)
 	}
-	return c.changePolicy(q, func(p *policy) error {
-		if p.find(a.label) >= 0 {
-			return spec.InvalidParameter(a.label, "Label", "Already exists.")
-		}
-		p.Statement = append(p.Statement, json.RawMessage(jsonText(statement{
-			Sid: a.label, Effect: "Allow", Principal: map[string]any{"AWS": oneOrMany(accounts)},
-			Action: oneOrMany(actions), Resource: c.server.ARN(q.Name()),
-		})))
-		return nil
+	err = c.changePolicy(q, func(policy string) (string, error) {
+		return accesspolicy.Add(policy, p.Resource+"/SQSDefaultPolicy", p)
 	})
+	if errors.Is(err, accesspolicy.ErrExists) {
+		return spec.InvalidParameter(a.label, "Label", "Already exists.")
+	}
+	return err
 }
 
 func (a *addPermission) check() error {
@@ -143,41 +121,22 @@ func jsonText(v any) string {
 	return string(b)
 }
 
-func oneOrMany(list []string) any {
-	if len(list) == 1 {
-		return list[0]
-	}
-	return list
-}
-
-// find returns the place of the statement with a label, -1 if there is none.
-func (p *policy) find(label string) int {
-	return slices.IndexFunc(p.Statement, func(raw json.RawMessage) bool {
-		var s struct{ Sid string }
-		return json.Unmarshal(raw, &s) == nil && s.Sid == label
-	})
-}
-
 // changePolicy changes the policy of a queue. One without statements is removed.
-func (c *call) changePolicy(q *engine.Queue, change func(*policy) error) error {
+func (c *call) changePolicy(q *engine.Queue, change func(policy string) (string, error)) error {
 	c.server.policies.Lock()
 	defer c.server.policies.Unlock()
 	a, err := q.Attributes()
 	if err != nil {
 		return err
 	}
-	p := policy{Version: "2008-10-17", ID: c.server.ARN(q.Name()) + "/SQSDefaultPolicy"}
-	if text := a.Kept["Policy"]; text != "" && json.Unmarshal([]byte(text), &p) != nil {
+	policy, err := change(a.Kept["Policy"])
+	if errors.Is(err, accesspolicy.ErrNoPolicy) {
 		return spec.Errorf(spec.UnsupportedOperation, "The queue's Policy is not one that permissions can be added to or removed from.")
 	}
-	if err := change(&p); err != nil {
+	if err != nil {
 		return err
 	}
-	text := ""
-	if len(p.Statement) > 0 {
-		text = jsonText(p)
-	}
-	return q.SetAttributes(spec.QueueSettings{Kept: map[string]string{"Policy": text}})
+	return q.SetAttributes(spec.QueueSettings{Kept: map[string]string{"Policy": policy}})
 }
 
 type removePermission struct {
@@ -201,12 +160,9 @@ func (a *removePermission) run(c *call) error {
 	if err := checkLabel(a.label); err != nil {
 		return err
 	}
-	return c.changePolicy(q, func(p *policy) error {
-		i := p.find(a.label)
-		if i < 0 {
-			return spec.InvalidParameter(a.label, "Label", "can't find label.")
-		}
-		p.Statement = slices.Delete(p.Statement, i, i+1)
-		return nil
-	})
+	err = c.changePolicy(q, func(policy string) (string, error) { return accesspolicy.Remove(policy, a.label) })
+	if errors.Is(err, accesspolicy.ErrNone) {
+		return spec.InvalidParameter(a.label, "Label", "can't find label.")
+	}
+	return err
 }

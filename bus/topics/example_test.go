@@ -1,31 +1,37 @@
 package topics_test
 
 import (
+	"context"
 	"fmt"
+	"strings"
 
 	"omnibus/bus/engine"
+	"omnibus/bus/spec"
 	"omnibus/bus/topics"
 )
 
-// queues is the simplest kind of topics.Queues.
-type queues func(arn string, m engine.Message) error
+// queues are the queues of an engine, by the names that end their ARNs.
+type queues struct{ *engine.Engine }
 
-func (f queues) SendTo(arn string, m engine.Message) error { return f(arn, m) }
+func (q queues) Queue(arn string) (*engine.Queue, error) {
+	return q.Engine.Queue(arn[strings.LastIndexByte(arn, ':')+1:])
+}
 
 // Two queues subscribe to a topic.
 func Example() {
-	e := topics.New(topics.Options{Queues: queues(func(arn string, m engine.Message) error {
-		fmt.Println(arn, m.Body)
-		return nil
-	})})
+	q := queues{engine.New(nil)}
+	e := topics.New(topics.Options{Queues: q})
 	topic := topics.ARN{Partition: "aws", Service: "sns", Region: "us-east-1", Account: "000000000000", Resource: "donors"}
 	if err := e.CreateTopic(topic, nil, nil); err != nil {
 		panic(err)
 	}
-	for _, queue := range []string{"mail", "audit"} {
+	for _, name := range []string{"mail", "audit"} {
+		if _, err := q.Create(name, spec.QueueSettings{}); err != nil {
+			panic(err)
+		}
 		_, err := e.Subscribe(topics.SubscribeRequest{
 			TopicARN: topic.String(), Account: topic.Account,
-			Protocol: "sqs", Endpoint: "arn:aws:sqs:us-east-1:000000000000:" + queue,
+			Protocol: "sqs", Endpoint: "arn:aws:sqs:us-east-1:000000000000:" + name,
 			Attributes: map[string]string{"RawMessageDelivery": "true"},
 		})
 		if err != nil {
@@ -35,7 +41,18 @@ func Example() {
 	if _, err := e.Publish(topic.String(), "", topics.Message{Body: "Harper"}); err != nil {
 		panic(err)
 	}
+	for _, name := range q.List("") {
+		queue, err := q.Engine.Queue(name)
+		if err != nil {
+			panic(err)
+		}
+		ds, err := queue.Receive(context.Background(), engine.ReceiveRequest{})
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(name, ds[0].Body)
+	}
 	// Output:
-	// arn:aws:sqs:us-east-1:000000000000:mail Harper
-	// arn:aws:sqs:us-east-1:000000000000:audit Harper
+	// audit Harper
+	// mail Harper
 }

@@ -65,7 +65,7 @@ func (e *Engine) ask(s *subscription, version, kind, base string) {
 	id := newID()
 	switch {
 	case s.protocol == "sqs":
-		_ = e.opts.Queues.SendTo(s.endpoint, engine.Message{Body: e.confirmation(s, version, kind, id, base)})
+		_ = e.send(s.endpoint, engine.Message{Body: e.confirmation(s, version, kind, id, base)})
 	case s.overHTTP():
 		p := Post{
 			URL: s.endpoint, Body: e.confirmation(s, version, kind, id, base), ContentType: defaultContentType,

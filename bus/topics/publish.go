@@ -184,7 +184,7 @@ func (p *publication) toQueue(s *subscription) {
 	default:
 		m.Body, m.Attributes = p.text(s.protocol), p.message.Attributes
 	}
-	if p.engine.opts.Queues.SendTo(s.endpoint, p.addressed(m, s.endpoint)) != nil {
+	if p.engine.send(s.endpoint, p.addressed(m, s.endpoint)) != nil {
 		p.engine.bury(s.dead, p.addressed(m, s.dead))
 	}
 }
@@ -206,6 +206,6 @@ func (p *publication) addressed(m engine.Message, queue string) engine.Message {
 // that takes it no more than the endpoint did, it is lost, as on AWS.
 func (e *Engine) bury(queue string, m engine.Message) {
 	if queue != "" {
-		_ = e.opts.Queues.SendTo(queue, m)
+		_ = e.send(queue, m)
 	}
 }

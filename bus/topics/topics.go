@@ -44,10 +44,10 @@ import (
 	"omnibus/bus/spec"
 )
 
-// Queues takes what is delivered to queues. SendTo sends a message to the queue
-// with an ARN; its error means that the queue does not take the message.
+// Queues are where messages are delivered. Queue returns the queue with an ARN, or
+// the error that there is none.
 type Queues interface {
-	SendTo(arn string, m engine.Message) error
+	Queue(arn string) (*engine.Queue, error)
 }
 
 // Options configure an engine. Queues is required.
@@ -82,6 +82,15 @@ func New(opts Options) *Engine {
 // now returns what the engine's clock shows. It does not follow the wall clock
 // when that is set.
 func (e *Engine) now() int64 { return int64(time.Since(e.start)) }
+
+// send sends a message to the queue with an ARN.
+func (e *Engine) send(arn string, m engine.Message) error {
+	q, err := e.opts.Queues.Queue(arn)
+	if err == nil {
+		_, err = q.Send(m)
+	}
+	return err
+}
 
 // newID returns a random UUID.
 func newID() string {

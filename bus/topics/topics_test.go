@@ -35,13 +35,9 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// SendTo sends to the queue of the name that ends the ARN.
-func (r *rig) SendTo(arn string, m engine.Message) error {
-	q, err := r.queues.Queue(arn[strings.LastIndexByte(arn, ':')+1:])
-	if err == nil {
-		_, err = q.Send(m)
-	}
-	return err
+// Queue returns the queue of the name that ends an ARN.
+func (r *rig) Queue(arn string) (*engine.Queue, error) {
+	return r.queues.Queue(arn[strings.LastIndexByte(arn, ':')+1:])
 }
 
 func (r *rig) Post(p Post) {

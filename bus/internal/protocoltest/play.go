@@ -26,9 +26,10 @@ import (
 
 // A Player says how to play files.
 type Player struct {
-	Client func() *http.Client // of a new server, for each file
-	Header string              // a header of answers that is shown, if it is there
-	Update bool                // write the answers into the files
+	Client  func() *http.Client // of a new server, for each file
+	Address string              // where it is: scheme and host
+	Header  string              // a header of answers that is shown, if it is there
+	Update  bool                // write the answers into the files
 
 	// Words are what stands in the files for what differs each time: for the
 	// first group of each pattern.
@@ -100,7 +101,7 @@ func (p *Player) request(t *testing.T, client *http.Client, request string) stri
 	head, body, _ := strings.Cut(request, "\n\n")
 	lines := strings.Split(strings.TrimSuffix(head, "\n"), "\n")
 	method, path, _ := strings.Cut(lines[0], " ")
-	r, err := http.NewRequestWithContext(t.Context(), method, "http://aws.test"+path, strings.NewReader(strings.ReplaceAll(body, "\n", "")))
+	r, err := http.NewRequestWithContext(t.Context(), method, p.Address+path, strings.NewReader(strings.ReplaceAll(body, "\n", "")))
 	if err != nil {
 		t.Fatal(err)
 	}
