@@ -217,15 +217,16 @@ func TestUnsupportedNamesBackendAndControl(t *testing.T) {
 		_, redriveErr := q.Redrive(ctx, "", 0)
 		_, peekErr := q.Peek(ctx, 1)
 		_, lateErr := q.LateAcks()
+		_, receiversErr := q.OpenReceiver(bus.ReceiverOptions{})
 		for control, err := range map[bus.Control]error{
-			bus.ControlAttributes:        attributesErr,
-			bus.ControlSetAttributes:     q.SetAttributes(ctx, bus.QueueSettings{}),
-			bus.ControlReceiveVisibility: q.SetReceiveVisibility(0),
-			bus.ControlPurge:             q.Purge(ctx),
-			bus.ControlDelete:            q.Delete(ctx),
-			bus.ControlRedrive:           redriveErr,
-			bus.ControlPeek:              peekErr,
-			bus.ControlLateAcks:          lateErr,
+			bus.ControlAttributes:    attributesErr,
+			bus.ControlSetAttributes: q.SetAttributes(ctx, bus.QueueSettings{}),
+			bus.ControlReceivers:     receiversErr,
+			bus.ControlPurge:         q.Purge(ctx),
+			bus.ControlDelete:        q.Delete(ctx),
+			bus.ControlRedrive:       redriveErr,
+			bus.ControlPeek:          peekErr,
+			bus.ControlLateAcks:      lateErr,
 		} {
 			if q.Supports(control) {
 				t.Errorf("%s claims to support %s", backend, control)

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,7 +16,11 @@ import (
 func TestConstantsOfControlsAreDocumentedAsTheTableSays(t *testing.T) {
 	comments := map[string]string{}
 	declared := map[string]bool{}
-	for _, name := range []string{"queue.go", "mux.go", "message.go"} {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

@@ -99,7 +99,7 @@ const defaultDrainTimeout = 10 * time.Second
 // done so far and no error.
 //
 // Without the control "attributes" there are no status events, and Run ends when
-// as many messages are handled as were sent; without "receive-visibility" the
+// as many messages are handled as were sent; without "receivers" the
 // consumers have the queue's own visibility timeout.
 func (l *Lab) Run(ctx context.Context) (Summary, error) {
 	if l.Speed == 0 {

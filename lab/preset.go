@@ -71,7 +71,7 @@ func (p ProducerPreset) producer(q *bus.Queue, speed int) *workers.Producer {
 // backend where a receiver has no visibility timeout of its own it goes without.
 func (p ConsumerPreset) consumer(q *bus.Queue, speed int) *workers.Consumer {
 	c := &workers.Consumer{Queue: q, Pause: p.Pause / time.Duration(speed)}
-	if q.Supports(bus.ControlReceiveVisibility) {
+	if q.Supports(bus.ControlReceivers) {
 		c.Visibility = new(p.Visibility / time.Duration(speed))
 	}
 	return c

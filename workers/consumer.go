@@ -50,9 +50,10 @@ type Consumer struct {
 	// Pause is how long a handler rests after each message.
 	Pause time.Duration
 
-	// Visibility is the visibility timeout of what this consumer receives; nil
-	// means that of the queue's URL, or else the queue's own. Run fails with
-	// errors.ErrUnsupported if the backend has no control "receive-visibility".
+	// Visibility is the visibility timeout of what this consumer receives, whatever
+	// others receive with; nil means that of the queue's URL, or else the queue's
+	// own. Run fails with errors.ErrUnsupported if the backend has no control
+	// "receivers".
 	Visibility *time.Duration
 
 	// Max ends Run after so many deliveries; 0 means no end.
@@ -67,7 +68,9 @@ type Consumer struct {
 	// logged with package slog.
 	OnDone func(Done)
 
-	stats consumerStats
+	stats   consumerStats
+	queue   *bus.Queue // Queue, or a receiver of it
+	answers answers    // acknowledgements that the queue has not answered yet
 }
 
 // Done tells of a delivery that was handled.
@@ -77,17 +80,19 @@ type Done struct {
 	Took    time.Duration // how long the handler ran
 }
 
-// ConsumerStats count deliveries.
+// ConsumerStats count deliveries. Each that was received, and is with no handler, is
+// also one of those deleted, failed, lost and unconfirmed.
 type ConsumerStats struct {
 	Received    int // handed out by the queue
 	Redelivered int // of those, ones the queue had delivered before, as far as it tells
-	Deleted     int // handled and acknowledged
+	Deleted     int // handled and acknowledged in time, as far as the queue tells
 	Failed      int // given back since the handler failed
-	Lost        int // dropped since the lease was lost before they could be handled
+	Lost        int // delivered again: the lease was lost before they could be handled or acknowledged
+	Unconfirmed int // handled and acknowledged; the queue has not confirmed it, or not yet
 }
 
 type consumerStats struct {
-	received, redelivered, deleted, failed, lost atomic.Int64
+	received, redelivered, deleted, failed, lost, unconfirmed atomic.Int64
 }
 
 // Stats returns what has been counted so far. It may be called at any time.
@@ -99,6 +104,7 @@ func (c *Consumer) Stats() ConsumerStats {
 		Deleted:     int(s.deleted.Load()),
 		Failed:      int(s.failed.Load()),
 		Lost:        int(s.lost.Load()),
+		Unconfirmed: int(s.unconfirmed.Load()) + c.answers.outstanding(),
 	}
 }
 
@@ -118,29 +124,47 @@ func (c *Consumer) validate() error {
 }
 
 // Run receives and handles until ctx ends or Max is reached (both return nil),
-// or until the subscription fails. It returns when all handlers have.
+// or until the subscription fails. It returns when all handlers have, and the
+// queue has answered their acknowledgements or has had 10 s to do so.
 func (c *Consumer) Run(ctx context.Context) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
+	c.queue = c.Queue
 	if c.Visibility != nil {
-		if err := c.Queue.SetReceiveVisibility(*c.Visibility); err != nil {
+		receiver, err := c.Queue.OpenReceiver(bus.ReceiverOptions{Visibility: c.Visibility})
+		if err != nil {
 			return fmt.Errorf("workers: consumer: %w", err)
 		}
-	}
-	handler := c.Handler
-	for _, around := range slices.Backward(c.Middleware) {
-		handler = around(handler)
+		c.queue = receiver
 	}
 	timeout := c.DrainTimeout
 	if timeout == 0 {
 		timeout = defaultDrainTimeout
 	}
-	handling, endHandling := context.WithCancel(context.WithoutCancel(ctx))
-	defer endHandling()
-	drain := func() { time.AfterFunc(timeout, endHandling) }
-	defer context.AfterFunc(ctx, drain)()
+	stopping, stop := context.WithCancel(ctx)
+	last, cancel := Outlast(stopping, timeout)
+	defer cancel()
+	err := c.run(ctx, last, stop)
+	stop()
+	confirming, cancel := context.WithTimeout(last, bus.ShutdownTimeout)
+	defer cancel()
+	if c.queue != c.Queue {
+		if shutErr := c.queue.Shutdown(confirming); shutErr != nil && err == nil {
+			err = fmt.Errorf("workers: consumer: %w", shutErr)
+		}
+	}
+	c.answers.wait(confirming)
+	return err
+}
 
+// run receives and handles. The handlers' context is handling; stop has it end
+// after the drain timeout, as ctx does.
+func (c *Consumer) run(ctx, handling context.Context, stop func()) error {
+	handler := c.Handler
+	for _, around := range slices.Backward(c.Middleware) {
+		handler = around(handler)
+	}
 	receiving, endReceiving := context.WithCancel(ctx)
 	defer endReceiving()
 	var handlers sync.WaitGroup
@@ -153,9 +177,9 @@ func (c *Consumer) Run(ctx context.Context) error {
 	})
 	endReceiving()
 	if failed != nil {
-		drain()
+		stop()
 	}
-	if _, err := c.Queue.Release(handling); err != nil && failed == nil {
+	if _, err := c.queue.Release(handling); err != nil && failed == nil {
 		failed = fmt.Errorf("workers: consumer: %w", err)
 	}
 	handlers.Wait()
@@ -172,7 +196,7 @@ func (c *Consumer) receive(ctx context.Context, start func(m *pubsub.Message, fr
 		case <-ctx.Done():
 			return nil
 		}
-		m, err := c.Queue.Subscription.Receive(ctx)
+		m, err := c.queue.Subscription.Receive(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -198,28 +222,27 @@ func (c *Consumer) handle(ctx context.Context, handler Handler, m *pubsub.Messag
 			return
 		}
 	}
+	a := c.expect(m)
 	start := time.Now()
 	err := errors.New("workers: the handler called runtime.Goexit")
-	defer func() { c.settle(m, err, time.Since(start)) }() // also after runtime.Goexit, which runs nothing else
+	defer func() { c.settle(a, m, err, time.Since(start)) }() // also after runtime.Goexit, which runs nothing else
 	err = guard("the handler panicked", func() error { return handler(ctx, m) })
 }
 
 // settle acknowledges a message, or gives it back if err is not nil, and counts
 // and tells what came of it.
-func (c *Consumer) settle(m *pubsub.Message, err error, took time.Duration) {
+func (c *Consumer) settle(a *ack, m *pubsub.Message, err error, took time.Duration) {
 	if v := verdictOf(err); v.drop {
 		d := bus.Details(m)
 		slog.Warn("workers: a message was dropped", "id", d.ID, "receive_count", d.ReceiveCount, "error", err)
 		err = nil
 	}
 	if err == nil {
-		err = guard("the handler must not call Ack or Nack", func() error { m.Ack(); return nil })
+		err = guard("the handler must not call Ack or Nack", func() error { a.send(); return nil })
 	} else {
 		giveBack(m)
 	}
-	if err == nil {
-		c.stats.deleted.Add(1)
-	} else {
+	if err != nil {
 		c.stats.failed.Add(1)
 	}
 	switch {

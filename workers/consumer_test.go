@@ -402,7 +402,7 @@ func TestConsumerRefusesBadSettings(t *testing.T) {
 func TestConsumerSaysThatVisibilityIsUnsupported(t *testing.T) {
 	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
 		q := open()
-		if q.Supports(bus.ControlReceiveVisibility) {
+		if q.Supports(bus.ControlReceivers) {
 			return // membus, which TestConsumersHaveVisibilityTimeoutsOfTheirOwn is about
 		}
 		handler, _ := record()
@@ -410,5 +410,63 @@ func TestConsumerSaysThatVisibilityIsUnsupported(t *testing.T) {
 		if !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("Run returned %v, want errors.ErrUnsupported", err)
 		}
+	})
+}
+
+// Deleted counts what was acknowledged in time: a handler that takes longer than
+// its lease settles nothing.
+func TestLateAcknowledgementsAreNotCountedAsDeleted(t *testing.T) {
+	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
+		send(t, open(""), "a")
+		var handled atomic.Int64
+		c := &workers.Consumer{Queue: open(""), Concurrency: 4, Visibility: new(5 * time.Second),
+			Handler: func(context.Context, *pubsub.Message) error {
+				if handled.Add(1) <= 3 {
+					time.Sleep(12 * time.Second)
+				}
+				return nil
+			}}
+		stop := start(t, c)
+		time.Sleep(time.Minute)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if s := c.Stats(); s.Deleted != 1 || s.Lost != 3 || s.Received != 4 || s.Failed+s.Unconfirmed != 0 {
+			t.Errorf("stats are %+v; want 4 deliveries of one message, of which 3 were lost and 1 deleted it", s)
+		}
+	})
+}
+
+func TestConsumersOfOneQueueHaveVisibilitiesOfTheirOwn(t *testing.T) {
+	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
+		q := open("")
+		var mu sync.Mutex // guards leases
+		leases := map[time.Duration]int{}
+		var stops []func() error
+		for _, visibility := range []time.Duration{5 * time.Second, 20 * time.Second} {
+			stops = append(stops, start(t, &workers.Consumer{Queue: q, Visibility: &visibility, Handler: func(_ context.Context, m *pubsub.Message) error {
+				mu.Lock()
+				if d := time.Until(bus.Details(m).VisibleAt); d == visibility {
+					leases[d]++
+				}
+				mu.Unlock()
+				time.Sleep(time.Second)
+				return nil
+			}}))
+		}
+		synctest.Wait()
+		for range 10 {
+			send(t, q, "a")
+		}
+		time.Sleep(time.Minute)
+		for _, stop := range stops {
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		}
+		if leases[5*time.Second] == 0 || leases[20*time.Second] == 0 || leases[5*time.Second]+leases[20*time.Second] != 10 {
+			t.Errorf("the leases of the messages are %v; want 10, each the consumer's own", leases)
+		}
+		send(t, q, "the queue is open still")
 	})
 }

@@ -87,6 +87,12 @@ type Backend struct {
 	// has 4 s more, for machines that are busy.
 	Slack time.Duration
 
+	// Visibility is the visibility timeout of the queues that Setup's URLs open, in
+	// whole seconds, 4 or more: for a backend whose queues the kit can neither
+	// create with a timeout nor open receivers of. Where it is 0 and the backend
+	// declares neither control, promises about leases are not made.
+	Visibility time.Duration
+
 	// Controls are what the backend declares. Nil means whatever
 	// [bus.Queue.Supports] says; otherwise it must say exactly this.
 	Controls []bus.Control
@@ -102,6 +108,8 @@ type promise struct {
 	name    string
 	says    string        // the promise, in a sentence
 	needs   []bus.Control // without all of which it is not made
+	any     []bus.Control // without one of which it is not made
+	leases  bool          // it needs queues whose visibility timeout the kit knows: see [trial.leased]
 	virtual bool          // takes minutes: checked in virtual time only
 	keep    func(*trial)  // fails the trial if the promise is not kept
 }
@@ -161,6 +169,12 @@ func (p *promise) unfit(b *Backend, declared []bus.Control) (why, suffix string)
 		if !slices.Contains(declared, c) {
 			missing = append(missing, string(c))
 		}
+	}
+	if len(p.any) > 0 && !slices.ContainsFunc(p.any, func(c bus.Control) bool { return slices.Contains(declared, c) }) {
+		missing = append(missing, fmt.Sprintf("one of %v", p.any))
+	}
+	if p.leases && !slices.Contains(declared, create) && !slices.Contains(declared, receivers) && b.Visibility == 0 {
+		missing = append(missing, fmt.Sprintf("one of %v, or the Backend's Visibility", needs(create, receivers)))
 	}
 	switch {
 	case missing != nil:

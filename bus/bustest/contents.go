@@ -11,8 +11,7 @@ import (
 )
 
 func keepsCounts(t *trial) {
-	q := t.plain()
-	q.hide(4 * time.Second)
+	q := t.leased(4 * time.Second)
 	q.counts(0, 0, 0)
 	q.send("one")
 	q.send("two")
@@ -26,7 +25,7 @@ func keepsCounts(t *trial) {
 	}
 	t.sleepUntil(late.span, 2*time.Second)
 	q.counts(2, 1, 0)
-	t.sleepUntil(m.span, 4*time.Second)
+	t.sleepUntil(m.span, q.lease)
 	q.counts(3, 0, 0)
 	for range 3 {
 		q.receive().Ack()
@@ -40,8 +39,7 @@ func keepsCounts(t *trial) {
 }
 
 func keepsPurge(t *trial) {
-	q := t.plain()
-	q.hide(2 * time.Second)
+	q := t.leased(4 * time.Second)
 	q.send("in flight")
 	m := q.receive()
 	q.send("visible")
@@ -52,7 +50,7 @@ func keepsPurge(t *trial) {
 	if t.has(attributes) {
 		q.counts(0, 0, 0)
 	}
-	q.none(4 * time.Second)
+	q.none(q.lease + 2*time.Second)
 	m.Ack() // harms nobody
 	s := q.send("sent later")
 	m = q.receive()
@@ -82,8 +80,7 @@ func keepsPurgeInterval(t *trial) {
 }
 
 func keepsPeek(t *trial) {
-	q := t.plain()
-	q.hide(1 * time.Minute)
+	q := t.leased(1 * time.Minute)
 	q.send("in flight")
 	held := q.receive()
 	q.send("first", metadata(map[string]string{"a key": "100%"}))

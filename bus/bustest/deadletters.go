@@ -17,6 +17,7 @@ func (t *trial) deadLetters(receives int) (source, dead *queue) {
 	source = t.queue("source", bus.QueueSettings{
 		DeadLetter: &bus.DeadLetter{Queue: t.full("dead"), MaxReceives: receives},
 	})
+	source.dead = dead
 	return source, dead
 }
 

@@ -38,7 +38,8 @@ type fault struct {
 	receive func(*end, context.Context, engine.ReceiveRequest) ([]engine.Delivery, error)
 	message func(*cdk.Message)
 	details func(*engine.Delivery, *driver.Details)
-	ack     func(*end, engine.Delivery)
+	ack     func(*end, engine.Delivery) error // what is told of the acknowledgement
+	tell    func(*driver.Settling, error)
 	nack    func(*end, engine.Delivery)
 }
 
@@ -60,9 +61,9 @@ var sound = []fault{
 			time.Sleep(2 * time.Millisecond)
 			return e.q.Receive(ctx, r)
 		},
-		ack: func(e *end, d engine.Delivery) {
+		ack: func(e *end, d engine.Delivery) error {
 			time.Sleep(4 * time.Millisecond)
-			e.ack(d.ReceiptHandle)
+			return e.ack(d)
 		},
 		nack: func(e *end, d engine.Delivery) {
 			time.Sleep(4 * time.Millisecond)
@@ -151,16 +152,19 @@ func hides(change func(time.Duration) time.Duration) func(*end, context.Context,
 
 // A control of one method each, as a function.
 type (
-	changer      func(context.Context, []driver.VisibilityChange) []error
-	setter       func(context.Context, spec.QueueSettings) error
-	getter       func(context.Context) (spec.QueueAttributes, error)
-	purger       func(context.Context) error
-	deleter      func(context.Context) error
-	redriver     func(context.Context, string, int) (int, error)
-	peeker       func(context.Context, int) ([]driver.Peeked, error)
-	counter      func() int64
-	pauser       func(func()) func()
-	visibilities func(time.Duration) error
+	changer  func(context.Context, []driver.VisibilityChange) []error
+	renewer  func(context.Context, []string) []error
+	giver    func(context.Context, []string, time.Duration) []error
+	burier   func(context.Context, string, string) error
+	receiver func(driver.ReceiverOptions) (driver.Queue, error)
+	setter   func(context.Context, spec.QueueSettings) error
+	getter   func(context.Context) (spec.QueueAttributes, error)
+	purger   func(context.Context) error
+	deleter  func(context.Context) error
+	redriver func(context.Context, string, int) (int, error)
+	peeker   func(context.Context, int) ([]driver.Peeked, error)
+	counter  func() int64
+	pauser   func(func()) func()
 )
 
 func (f changer) ChangeVisibility(ctx context.Context, cs []driver.VisibilityChange) []error {
@@ -174,10 +178,15 @@ func (f redriver) Redrive(ctx context.Context, to string, n int) (int, error)  {
 func (f peeker) Peek(ctx context.Context, n int) ([]driver.Peeked, error)      { return f(ctx, n) }
 func (f counter) LateAcks() int64                                              { return f() }
 func (f pauser) Pause(idle func()) func()                                      { return f(idle) }
-func (f visibilities) SetReceiveVisibility(d time.Duration) error              { return f(d) }
+func (f renewer) Renew(ctx context.Context, hs []string) []error               { return f(ctx, hs) }
+func (f burier) Bury(ctx context.Context, h, reason string) error              { return f(ctx, h, reason) }
+func (f receiver) OpenReceiver(o driver.ReceiverOptions) (driver.Queue, error) { return f(o) }
+func (f giver) GiveBack(ctx context.Context, hs []string, after time.Duration) []error {
+	return f(ctx, hs, after)
+}
 
 // faults are those of all families.
-var faults = slices.Concat(deliveryFaults, waitingFaults, timeFaults, receiptFaults, messageFaults, queueFaults, fifoFaults, nameFaults)
+var faults = slices.Concat(deliveryFaults, waitingFaults, timeFaults, receiptFaults, settleFaults, messageFaults, queueFaults, fifoFaults, nameFaults)
 
 // nth returns how many messages have been sent.
 func (w *wrapper) nth() int {

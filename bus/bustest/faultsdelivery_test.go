@@ -26,17 +26,18 @@ var deliveryFaults = []fault{
 	{name: "ignores acks",
 		breaks: "delivery bad-message cancel change-visibility-batch concurrent-delivery content-deduplication " +
 			"counts dead-letters deduplication delay group-lock group-order groups-parallel late-acks nack " +
-			"own-visibility purge queue-delay release shutdown-flush stale-ack visibility",
-		ack: func(e *end, d engine.Delivery) {}},
+			"purge queue-delay release shutdown-flush stale-ack visibility ack-results bury give-back " +
+			"lost-lease queue-visibility receivers renew",
+		ack: func(*end, engine.Delivery) error { return nil }},
 	{name: "trims bodies", breaks: "delivery message-characters",
 		message: func(m *cdk.Message) { m.Body = []byte(strings.TrimSpace(string(m.Body))) }},
-	{name: "does not decode metadata values", breaks: "delivery typed-attributes",
+	{name: "does not decode metadata values", breaks: "delivery typed-attributes bury",
 		message: func(m *cdk.Message) {
 			for k, v := range m.Metadata {
 				m.Metadata[k] = url.PathEscape(v)
 			}
 		}},
-	{name: "folds metadata keys", breaks: "delivery dead-letters typed-attributes",
+	{name: "folds metadata keys", breaks: "delivery dead-letters typed-attributes bury",
 		message: func(m *cdk.Message) {
 			for k, v := range m.Metadata {
 				delete(m.Metadata, k)
@@ -44,9 +45,9 @@ var deliveryFaults = []fault{
 			}
 		}},
 	{name: "gives each consumer a queue of its own",
-		breaks: "competing-consumers cancel-release create-again deleted-queue details group-lock groups-parallel late-acks " +
-			"lost-lease nack-others own-visibility queue-visibility release shutdown-flush shutdown-release " +
-			"stale-ack stale-nack",
+		breaks: "competing-consumers cancel-release create-again deleted-queue details group-lock " +
+			"groups-parallel late-acks lost-lease nack-others queue-visibility release shutdown-flush " +
+			"shutdown-release stale-ack stale-nack ack-results renew",
 		opener: func(w *wrapper) driver.Opener {
 			return opener{wrapper: w, open: func(ctx context.Context, u *url.URL) (driver.Queue, error) {
 				w.mu.Lock()
@@ -59,23 +60,23 @@ var deliveryFaults = []fault{
 			}}
 		}},
 	{name: "ignores nacks",
-		breaks: "nack nack-others counts dead-letters redrive release shutdown-release",
+		breaks: "nack nack-others counts dead-letters redrive release shutdown-release bury-limits",
 		nack:   func(*end, engine.Delivery) {}},
 	{name: "nacks within a second",
-		breaks: "nack nack-others counts dead-letters redrive release shutdown-release",
+		breaks: "nack nack-others counts dead-letters redrive release shutdown-release bury-limits",
 		nack:   func(e *end, d engine.Delivery) { e.q.ChangeVisibility(d.ReceiptHandle, time.Second) }},
 }
 
 var waitingFaults = []fault{
 	{name: "polls and does not say so",
 		breaks: "wake-up change-visibility change-visibility-batch dead-letters delay delay-range group-lock " +
-			"lost-lease nack-others own-visibility queue-delay queue-visibility redrive settings stale-ack " +
-			"stale-nack visibility wake-up-many",
+			"lost-lease nack-others queue-delay queue-visibility redrive settings stale-ack stale-nack " +
+			"visibility wake-up-many ack-results bury give-back late-acks receivers renew",
 		may:     "nack release shutdown-release groups-parallel",
 		receive: poll},
 	{name: "wakes one receiver a second",
 		breaks: "wake-up-many cancel-release change-visibility change-visibility-batch groups-parallel nack " +
-			"redrive release",
+			"redrive release bury-limits give-back receivers renew",
 		receive: func(e *end, ctx context.Context, r engine.ReceiveRequest) ([]engine.Delivery, error) {
 			select {
 			case <-time.After(time.Until(time.Unix(0, e.received.Load()).Add(time.Second))):
@@ -85,9 +86,9 @@ var waitingFaults = []fault{
 			return e.q.Receive(ctx, r)
 		}},
 	{name: "loses a message that comes to a fetch that has waited",
-		breaks: "cancel change-visibility change-visibility-batch delay delay-range details group-lock late-acks " +
-			"lost-lease own-visibility queue-delay queue-visibility redrive settings stale-ack stale-nack " +
-			"visibility wake-up wake-up-many",
+		breaks: "cancel change-visibility change-visibility-batch delay delay-range details group-lock " +
+			"late-acks lost-lease queue-delay queue-visibility redrive settings stale-ack stale-nack " +
+			"visibility wake-up wake-up-many ack-results give-back receivers renew",
 		receive: func(e *end, ctx context.Context, r engine.ReceiveRequest) ([]engine.Delivery, error) {
 			start := time.Now()
 			r.Wait = new(19 * time.Second) // does not end at the instant that a message comes
@@ -131,6 +132,7 @@ var waitingFaults = []fault{
 		queue: replaces(func(e *end, c *controls) {
 			inner := c.Pauser
 			c.Pauser = pauser(func(idle func()) func() {
+				time.Sleep(time.Millisecond) // in which a shutdown closes the topic
 				if !e.closed.Load() {
 					return inner.Pause(idle)
 				}
@@ -151,18 +153,19 @@ var waitingFaults = []fault{
 				return nil
 			}}
 		})},
-	{name: "acknowledges later, and forgets it when shut down", breaks: "shutdown-flush group-lock",
-		ack: func(e *end, d engine.Delivery) {
+	{name: "acknowledges later, and forgets it when shut down", breaks: "shutdown-flush group-lock ack-results receivers",
+		ack: func(e *end, d engine.Delivery) error {
 			time.AfterFunc(10*time.Millisecond, func() {
 				if !e.closed.Load() {
-					e.ack(d.ReceiptHandle)
+					e.ack(d)
 				}
 			})
+			return nil
 		}},
 	{name: "sends later, and forgets it when shut down",
 		breaks: "shutdown-flush attribute-limits bad-message cancel-release dead-letters delay delay-range " +
-			"deleted-queue details fifo-rules groups-parallel message-characters message-size purge queue-delay " +
-			"release retention shutdown-release visibility wake-up wake-up-many",
+			"deleted-queue details fifo-rules groups-parallel message-characters message-size purge " +
+			"queue-delay release retention shutdown-release visibility wake-up wake-up-many receivers",
 		send: func(e *end, m *engine.Message) bool {
 			in := 10*time.Millisecond + time.Duration(e.w.nth())*time.Microsecond // so that the order is kept
 			time.AfterFunc(in, func() {

@@ -43,28 +43,33 @@ var timeFaults = []fault{
 			return true
 		}},
 	{name: "never delivers again",
-		breaks: "visibility counts details group-lock late-acks lost-lease own-visibility queue-visibility " +
-			"settings stale-ack stale-nack visible-at",
+		breaks: "visibility counts details group-lock late-acks lost-lease queue-visibility settings stale-ack " +
+			"stale-nack visible-at ack-results receivers renew",
 		receive: hides(func(time.Duration) time.Duration { return spec.MaxVisibility })},
 	{name: "delivers again at once",
-		breaks: "visibility change-visibility counts group-lock late-acks lost-lease own-visibility queue-visibility " +
-			"settings stale-ack stale-nack visible-at", // nearly: acks are not to have to hurry
+		breaks: "visibility change-visibility counts group-lock late-acks lost-lease queue-visibility settings " +
+			"stale-ack stale-nack visible-at ack-results receivers renew", // nearly: acks are not to have to hurry
 		receive: hides(func(d time.Duration) time.Duration { return min(d, time.Millisecond) })},
 	{name: "delivers again a second early",
-		breaks: "visibility group-lock lost-lease own-visibility queue-visibility settings " +
-			"stale-ack stale-nack visible-at",
+		breaks: "visibility group-lock lost-lease queue-visibility settings stale-ack stale-nack visible-at " +
+			"ack-results late-acks receivers renew",
 		receive: hides(func(d time.Duration) time.Duration { return max(0, d-time.Second) })},
 	{name: "delivers again a second late",
-		breaks: "visibility counts group-lock lost-lease own-visibility queue-visibility settings stale-ack " +
-			"stale-nack visible-at",
+		breaks: "visibility counts group-lock lost-lease queue-visibility settings stale-ack stale-nack " +
+			"visible-at ack-results late-acks receivers renew",
 		receive: hides(func(d time.Duration) time.Duration { return min(d+time.Second, spec.MaxVisibility) })},
-	{name: "sets the visibility timeout for all consumers", breaks: "own-visibility group-lock late-acks lost-lease stale-ack",
+	{name: "sets the visibility timeout for all receivers", breaks: "receivers",
 		queue: replaces(func(e *end, c *controls) {
-			c.ReceiveVisibilitySetter = visibilities(func(d time.Duration) error {
-				return e.q.SetAttributes(spec.QueueSettings{Visibility: &d})
+			c.ReceiverOpener = receiver(func(o driver.ReceiverOptions) (driver.Queue, error) {
+				if err := e.q.SetAttributes(spec.QueueSettings{Visibility: o.Visibility}); err != nil {
+					return nil, err
+				}
+				return own{e}.OpenReceiver(driver.ReceiverOptions{})
 			})
 		})},
-	{name: "ignores the queue's visibility timeout", breaks: "queue-visibility settings",
+	{name: "ignores the queue's visibility timeout",
+		breaks: "queue-visibility settings ack-results counts group-lock late-acks lost-lease renew stale-ack " +
+			"stale-nack visibility visible-at",
 		receive: func(e *end, ctx context.Context, r engine.ReceiveRequest) ([]engine.Delivery, error) {
 			if r.Visibility == nil {
 				r.Visibility = new(spec.DefaultVisibility)
@@ -74,14 +79,14 @@ var timeFaults = []fault{
 }
 
 var receiptFaults = []fault{
-	{name: "ignores changes of visibility", breaks: "change-visibility change-visibility-batch visible-at",
+	{name: "ignores changes of visibility", breaks: "change-visibility change-visibility-batch visible-at receivers",
 		queue: changes(func(e *end, c driver.VisibilityChange) error {
 			if _, ok := e.q.VisibleAt(c.ReceiptHandle); ok {
 				return spec.CheckVisibility(c.Timeout)
 			}
 			return e.q.ChangeVisibility(c.ReceiptHandle, c.Timeout)
 		})},
-	{name: "adds extensions to what is left", breaks: "change-visibility change-visibility-batch visible-at",
+	{name: "adds extensions to what is left", breaks: "change-visibility change-visibility-batch visible-at receivers",
 		queue: changes(func(e *end, c driver.VisibilityChange) error {
 			if at, ok := e.q.VisibleAt(c.ReceiptHandle); ok && c.Timeout > 0 && spec.CheckVisibility(c.Timeout) == nil {
 				c.Timeout = min(c.Timeout+time.Until(at), spec.MaxVisibility-time.Hour)
@@ -115,7 +120,7 @@ var receiptFaults = []fault{
 				return inner.ChangeVisibility(ctx, cs)
 			})
 		})},
-	{name: "says that a lost lease was extended", breaks: "lost-lease",
+	{name: "says that a lost lease was extended", breaks: "lost-lease give-back",
 		queue: changes(func(e *end, c driver.VisibilityChange) error {
 			if err := e.q.ChangeVisibility(c.ReceiptHandle, c.Timeout); !errors.Is(err, spec.MessageNotInflight) {
 				return err
@@ -130,14 +135,15 @@ var receiptFaults = []fault{
 			}
 			return err
 		})},
-	{name: "tells the first end of a lease for ever", breaks: "visible-at",
+	{name: "tells the first end of a lease for ever", breaks: "visible-at renew",
 		details: func(e *engine.Delivery, d *driver.Details) { d.VisibleAt = e.VisibleAt }},
-	{name: "deletes by message, not by delivery", breaks: "stale-ack late-acks",
-		ack: func(e *end, d engine.Delivery) {
-			if deleted, err := e.q.Delete(d.ReceiptHandle); err == nil && !deleted {
-				e.late.Add(1)
+	{name: "deletes by message, not by delivery", breaks: "stale-ack late-acks ack-results",
+		ack: func(e *end, d engine.Delivery) error {
+			err := e.ack(d)
+			if err != nil {
 				e.q.Delete(e.w.newest(d.ReceiptHandle))
 			}
+			return err
 		}},
 	{name: "nacks by message, not by delivery", breaks: "stale-nack",
 		nack: func(e *end, d engine.Delivery) {
@@ -148,9 +154,9 @@ var receiptFaults = []fault{
 	{name: "counts no late acks", breaks: "late-acks",
 		queue: replaces(func(e *end, c *controls) { c.AckCounter = counter(func() int64 { return 0 }) })},
 	{name: "counts every ack as late", breaks: "late-acks",
-		ack: func(e *end, d engine.Delivery) {
-			e.q.Delete(d.ReceiptHandle)
+		ack: func(e *end, d engine.Delivery) error {
 			e.late.Add(1)
+			return e.ack(d)
 		}},
 	{name: "counts each receive as the first", breaks: "details dead-letters nack",
 		details: func(_ *engine.Delivery, d *driver.Details) { d.ReceiveCount = 1 }},
@@ -163,7 +169,8 @@ var receiptFaults = []fault{
 	{name: "gives all messages one id", breaks: "details peek",
 		details: func(_ *engine.Delivery, d *driver.Details) { d.ID = "id" }},
 	{name: "gives all deliveries one receipt handle",
-		breaks:  "details change-visibility change-visibility-batch lost-lease visible-at",
+		breaks: "details change-visibility change-visibility-batch lost-lease visible-at ack-results bury " +
+			"bury-limits give-back receivers renew",
 		details: func(e *engine.Delivery, d *driver.Details) { d.ReceiptHandle = e.ID }},
 }
 
@@ -173,7 +180,7 @@ func changes(f func(*end, driver.VisibilityChange) error) func(*end, *controls) 
 		c.VisibilityChanger = changer(func(_ context.Context, cs []driver.VisibilityChange) []error {
 			errs := make([]error, len(cs))
 			for i, change := range cs {
-				errs[i] = f(e, change)
+				errs[i] = lost(e, change.ReceiptHandle, f(e, change))
 			}
 			if errors.Join(errs...) == nil {
 				return nil

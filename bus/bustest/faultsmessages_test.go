@@ -27,13 +27,13 @@ func sends(change func(*spec.NamedAttribute)) func(*end, *engine.Message) bool {
 }
 
 var messageFaults = []fault{
-	{name: "makes every attribute a String", breaks: "typed-attributes attribute-limits",
+	{name: "makes every attribute a String", breaks: "typed-attributes attribute-limits bury-limits",
 		send: sends(func(a *spec.NamedAttribute) {
 			if strings.HasPrefix(a.DataType, "Number") {
 				a.DataType = "String"
 			}
 		})},
-	{name: "drops labels", breaks: "typed-attributes",
+	{name: "drops labels", breaks: "typed-attributes bury-limits",
 		send: sends(func(a *spec.NamedAttribute) { a.DataType, _, _ = strings.Cut(a.DataType, ".") })},
 	{name: "unescapes attributes as it does metadata", breaks: "typed-attributes",
 		details: func(_ *engine.Delivery, d *driver.Details) {
@@ -44,7 +44,7 @@ var messageFaults = []fault{
 				}
 			}
 		}},
-	{name: "loses binary values", breaks: "typed-attributes",
+	{name: "loses binary values", breaks: "typed-attributes bury-limits",
 		details: func(_ *engine.Delivery, d *driver.Details) {
 			for name, a := range d.Attributes {
 				a.BinaryValue = nil
@@ -68,7 +68,7 @@ var messageFaults = []fault{
 			m.Attributes = m.Attributes[:min(len(m.Attributes), spec.MaxAttributes)]
 			return true
 		}},
-	{name: "allows nine attributes", breaks: "attribute-limits typed-attributes",
+	{name: "allows nine attributes", breaks: "attribute-limits typed-attributes bury-limits",
 		send: func(_ *end, m *engine.Message) bool {
 			if len(m.Attributes) == 10 {
 				m.Attributes = append(slices.Clone(m.Attributes), m.Attributes[0])

@@ -21,13 +21,16 @@ var nameFaults = []fault{
 				driver.AttributesGetter
 				driver.AttributesSetter
 				driver.VisibilityChanger
-				driver.ReceiveVisibilitySetter
+				driver.Renewer
+				driver.GiverBack
+				driver.Burier
+				driver.ReceiverOpener
 				driver.Purger
 				driver.Deleter
 				driver.Redriver
 				driver.AckCounter
 				driver.Pauser
-			}{c, c, c, c, c, c, c, c, c, c, c}
+			}{c, c, c, c, c, c, c, c, c, c, c, c, c, c}
 		}},
 	{name: "supports more than it declares", breaks: "controls unsupported", plain: true,
 		queue: func(e *end, _ *controls) driver.Queue {
@@ -107,8 +110,8 @@ var nameFaults = []fault{
 			return ds, err
 		}},
 	{name: "has no codes for the errors of controls",
-		breaks: "deleted-queue change-visibility change-visibility-batch lost-lease peek purge-interval redrive-rules " +
-			"settings-range",
+		breaks: "deleted-queue change-visibility change-visibility-batch lost-lease peek purge-interval " +
+			"redrive-rules settings-range bury bury-limits give-back receivers",
 		queue: uncodes},
 	{name: "has no codes for the errors of its ends",
 		breaks: "deleted-queue attribute-limits bad-message delay-range fifo-rules message-characters message-size", uncoded: true},

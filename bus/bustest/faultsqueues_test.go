@@ -63,11 +63,13 @@ var queueFaults = []fault{
 				return inner.SetAttributes(ctx, s)
 			})
 		})},
-	{name: "receives with any visibility timeout", breaks: "settings-range",
+	{name: "receives with any visibility timeout", breaks: "receivers",
 		queue: replaces(func(e *end, c *controls) {
-			c.ReceiveVisibilitySetter = visibilities(func(d time.Duration) error {
-				e.visibility.Store(new(min(max(d, 0), spec.MaxVisibility)))
-				return nil
+			c.ReceiverOpener = receiver(func(o driver.ReceiverOptions) (driver.Queue, error) {
+				if o.Visibility != nil {
+					o.Visibility = new(min(max(*o.Visibility, 0), spec.MaxVisibility))
+				}
+				return own{e}.OpenReceiver(o)
 			})
 		})},
 	{name: "cuts settings to what is allowed", breaks: "settings-range",
@@ -116,7 +118,7 @@ var queueFaults = []fault{
 		})},
 	{name: "purges for a second", breaks: "purge purge-interval",
 		send: func(e *end, _ *engine.Message) bool {
-			return time.Since(time.Unix(0, e.w.purged.Load())) >= 5*time.Second
+			return time.Since(time.Unix(0, e.w.purged.Load())) >= 10*time.Second
 		},
 		queue: replaces(func(e *end, c *controls) {
 			c.Purger = purger(func(context.Context) error {
@@ -156,9 +158,9 @@ var queueFaults = []fault{
 				d.Sent = e.FirstReceived.Add(time.Hour)
 			}
 		}},
-	{name: "strips dead letters of their metadata", breaks: "dead-letters",
+	{name: "strips dead letters of their metadata", breaks: "dead-letters bury",
 		message: func(m *cdk.Message) {
-			if m.AckID.(engine.Delivery).DeadLetterSource != "" {
+			if m.AckID.(*held).delivery.DeadLetterSource != "" {
 				m.Metadata = nil
 			}
 		}},

@@ -61,14 +61,13 @@ func keepsGroupOrder(t *trial) {
 }
 
 func keepsGroupLock(t *trial) {
-	a := t.fifo(bus.QueueSettings{})
+	const lease = 5 * time.Second
+	a := t.fifo(bus.QueueSettings{Visibility: new(lease)})
 	b := a.another()
-	a.hide(1 * time.Hour)
-	b.hide(2 * time.Second)
 	a.numbered("a", 1, 3)
 	m := a.receive()
 	t.is(m, "a1")
-	b.none(2 * time.Second)
+	b.none(1 * time.Second)
 	wait := b.begin()
 	t.settle()
 	acked := span{from: time.Now()}
@@ -78,9 +77,9 @@ func keepsGroupLock(t *trial) {
 	b.release()
 	t.is(m, "a2")
 	t.came(m, acked, 0)
-	again := a.receive() // when b's visibility timeout is over
+	again := a.receive() // when that one's visibility timeout is over
 	t.is(again, "a2")
-	t.came(again, m.span, 2*time.Second)
+	t.came(again, m.span, lease)
 	again.Ack()
 	m = b.receive()
 	t.is(m, "a3")
@@ -90,8 +89,6 @@ func keepsGroupLock(t *trial) {
 func keepsGroupsParallel(t *trial) {
 	a := t.fifo(bus.QueueSettings{})
 	b := a.another()
-	a.hide(1 * time.Hour)
-	b.hide(1 * time.Hour)
 	a.numbered("a", 1, 3)
 	a.numbered("b", 1, 1)
 	a.numbered("c", 1, 1)

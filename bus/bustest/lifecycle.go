@@ -102,7 +102,8 @@ func keepsDeletedQueue(t *trial) {
 	receiver.gone.Store(true)
 	q.send("deleted with the queue")
 	var m *message
-	if t.has(visibility) {
+	settles := t.has(visibility) || t.has(renew) || t.has(giveBack) || t.has(bury)
+	if settles {
 		m = q.receive()
 	}
 	q.remove()
@@ -125,6 +126,9 @@ func keepsDeletedQueue(t *trial) {
 		{redrive, "redriving", func() error { _, err := q.Redrive(t.ctx, "", 0); return err }},
 		{remove, "deleting", func() error { return q.Delete(t.ctx) }},
 		{visibility, "changing visibility in", func() error { return q.ChangeVisibility(t.ctx, m.Message, time.Minute) }},
+		{renew, "renewing leases in", func() error { return first(q.Renew(t.ctx, m.Message)) }},
+		{giveBack, "giving back in", func() error { return q.GiveBack(t.ctx, m.Message, time.Minute) }},
+		{bury, "burying in", func() error { return q.Bury(t.ctx, m.Message, "deleted") }},
 	} {
 		if t.has(c.control) {
 			t.denied(c.use(), gcerrors.NotFound, c.what+" a deleted queue", q.URL())

@@ -10,7 +10,11 @@ const (
 	groups     = bus.ControlGroups
 	deadLetter = bus.ControlDeadLetter
 	visibility = bus.ControlVisibility
-	receivers  = bus.ControlReceiveVisibility
+	renew      = bus.ControlRenew
+	giveBack   = bus.ControlGiveBack
+	bury       = bus.ControlBury
+	ackResults = bus.ControlAckResults
+	receivers  = bus.ControlReceivers
 	release    = bus.ControlRelease
 	lateAcks   = bus.ControlLateAcks
 	attributes = bus.ControlAttributes
@@ -58,7 +62,7 @@ var promises = []promise{
 		says: "Release gives what was fetched and not handed out to other consumers at once"},
 	{name: "shutdown", keep: keepsShutdown,
 		says: "Shutdown returns, leaves nothing running, and ends sending and receiving"},
-	{name: "shutdown-flush", keep: keepsShutdownFlush, needs: needs(receivers),
+	{name: "shutdown-flush", keep: keepsShutdownFlush, leases: true,
 		says: "Shutdown sends what is waiting to be sent and acknowledged"},
 	{name: "shutdown-release", keep: keepsShutdownRelease, needs: needs(release),
 		says: "Shutdown gives what was fetched and not handed out to other consumers at once"},
@@ -70,27 +74,37 @@ var promises = []promise{
 	{name: "queue-delay", keep: keepsQueueDelay, needs: needs(delays, create),
 		says: "a queue's own delay applies to messages without one"},
 
-	{name: "visibility", keep: keepsVisibility, needs: needs(receivers),
+	{name: "visibility", keep: keepsVisibility, leases: true,
 		says: "a received message stays hidden for the visibility timeout, and comes again when it is over"},
-	{name: "own-visibility", keep: keepsOwnVisibility, needs: needs(receivers),
-		says: "two consumers of one queue have each its own visibility timeout"},
-	{name: "queue-visibility", keep: keepsQueueVisibility, needs: needs(receivers, create),
+	{name: "receivers", keep: keepsReceivers, needs: needs(receivers),
+		says: "receivers of one Queue have visibility timeouts of their own, at the same time, and leave its Topic open when they are shut down"},
+	{name: "queue-visibility", keep: keepsQueueVisibility, needs: needs(create),
 		says: "a queue's own visibility timeout applies to consumers without one"},
-	{name: "change-visibility", keep: keepsChangeVisibility, needs: needs(receivers, visibility),
+	{name: "change-visibility", keep: keepsChangeVisibility, needs: needs(visibility), leases: true,
 		says: "a message's visibility timeout can be extended, shortened and ended"},
-	{name: "change-visibility-batch", keep: keepsChangeVisibilityBatch, needs: needs(receivers, visibility),
+	{name: "change-visibility-batch", keep: keepsChangeVisibilityBatch, needs: needs(visibility), leases: true,
 		says: "many visibility timeouts are changed at once, and a change that is refused fails alone"},
-	{name: "lost-lease", keep: keepsLostLease, needs: needs(receivers, visibility),
-		says: "a visibility timeout that is over cannot be changed"},
-	{name: "visible-at", keep: keepsVisibleAt, needs: needs(receivers, visibility, details),
+	{name: "lost-lease", keep: keepsLostLease, any: needs(visibility, renew, giveBack), leases: true,
+		says: "a delivery whose visibility timeout is over can be neither changed nor renewed nor given back: that fails with ErrLeaseLost"},
+	{name: "renew", keep: keepsRenew, needs: needs(renew), leases: true,
+		says: "Renew hides messages anew for the visibility timeout with which they were received, and one that has been lost fails alone"},
+	{name: "give-back", keep: keepsGiveBack, needs: needs(giveBack),
+		says: "a message that is given back comes again after the delay asked for, whatever Nack or Ack follows"},
+	{name: "bury", keep: keepsBury, needs: needs(bury, deadLetter, create),
+		says: "a message that is buried is in the dead-letter queue at once, whole and with attributes that say why, and nowhere else"},
+	{name: "bury-limits", keep: keepsBuryLimits, needs: needs(bury, deadLetter, create, types),
+		says: "a message is buried whole whatever its attributes and the reason are, and stays where it is without a dead-letter queue"},
+	{name: "visible-at", keep: keepsVisibleAt, needs: needs(visibility, details), leases: true,
 		says: "Details tell when the visibility timeout ends, changes included, and zero when it has"},
-	{name: "stale-ack", keep: keepsStaleAck, needs: needs(receivers),
+	{name: "stale-ack", keep: keepsStaleAck, leases: true,
 		says: "acknowledging an earlier delivery deletes nothing while a later one holds the message"},
-	{name: "stale-nack", keep: keepsStaleNack, needs: needs(receivers),
+	{name: "stale-nack", keep: keepsStaleNack, leases: true,
 		says: "giving back an earlier delivery changes nothing while a later one holds the message"},
-	{name: "late-acks", keep: keepsLateAcks, needs: needs(receivers, lateAcks),
+	{name: "late-acks", keep: keepsLateAcks, needs: needs(lateAcks), leases: true,
 		says: "LateAcks counts the acknowledgements that came too late, and no others"},
-	{name: "details", keep: keepsDetails, needs: needs(receivers, details),
+	{name: "ack-results", keep: keepsAckResults, needs: needs(ackResults), leases: true,
+		says: "AfterAck tells once what became of an acknowledgement: nothing if the message is deleted, ErrLeaseLost if it came too late"},
+	{name: "details", keep: keepsDetails, needs: needs(details), leases: true,
 		says: "Details tell a message's id, how often it was received, and when it was sent and first received"},
 
 	{name: "typed-attributes", keep: keepsTypedAttributes, needs: needs(types),
@@ -104,7 +118,7 @@ var promises = []promise{
 	{name: "bad-message", keep: keepsBadMessage, needs: needs(types),
 		says: "a message that is refused fails alone among those sent at the same time"},
 
-	{name: "counts", keep: keepsCounts, needs: needs(delays, receivers, attributes),
+	{name: "counts", keep: keepsCounts, needs: needs(delays, attributes), leases: true,
 		says: "the counts of visible, delayed and in-flight messages are right, also when nobody polls"},
 	{name: "settings", keep: keepsSettings, needs: needs(create, attributes, settings),
 		says: "a queue has the settings it was created with, and those changed since"},
@@ -112,18 +126,18 @@ var promises = []promise{
 		says: "settings that SQS does not allow are refused"},
 	{name: "retention", keep: keepsRetention, needs: needs(create), virtual: true,
 		says: "a message outlives the retention period in no state"},
-	{name: "purge", keep: keepsPurge, needs: needs(delays, receivers, purge),
+	{name: "purge", keep: keepsPurge, needs: needs(delays, purge), leases: true,
 		says: "a purge removes visible, delayed and in-flight messages, and none that is sent later"},
 	{name: "purge-interval", keep: keepsPurgeInterval, needs: needs(purge),
 		says: "a second purge within a minute is refused"},
-	{name: "peek", keep: keepsPeek, needs: needs(delays, receivers, peek),
+	{name: "peek", keep: keepsPeek, needs: needs(delays, peek), leases: true,
 		says: "a peek shows the visible messages, next to be received first, and changes nothing"},
 
 	{name: "group-order", keep: keepsGroupOrder, needs: needs(groups, create),
 		says: "messages of one group come in the order in which they were sent, also after a nack"},
-	{name: "group-lock", keep: keepsGroupLock, needs: needs(groups, create, receivers),
+	{name: "group-lock", keep: keepsGroupLock, needs: needs(groups, create),
 		says: "while a message of a group is in flight, nobody gets a later one of the group"},
-	{name: "groups-parallel", keep: keepsGroupsParallel, needs: needs(groups, create, receivers),
+	{name: "groups-parallel", keep: keepsGroupsParallel, needs: needs(groups, create),
 		says: "while a message of a group is in flight, other groups' messages come"},
 	{name: "deduplication", keep: keepsDeduplication, needs: needs(groups, create),
 		says: "within 5 minutes, a second message with the same deduplication id is accepted and not delivered"},

@@ -18,8 +18,11 @@ import (
 // not.
 type queue struct {
 	*bus.Queue
-	t    *trial
-	name string
+	t     *trial
+	name  string
+	lease time.Duration // how long a received message is hidden, for one of [trial.leased]
+	from  *queue        // what it is a receiver of, or nil
+	dead  *queue        // its dead-letter queue, for one of [trial.deadLetters]
 
 	gone atomic.Bool // deleted, so that shutting down may say so
 	shut atomic.Bool // shut down
@@ -63,21 +66,64 @@ func (t *trial) full(name string) string { return t.prefix + name }
 
 // queue makes a queue, if the backend can, and opens it.
 func (t *trial) queue(name string, s bus.QueueSettings) *queue {
-	if !t.has(bus.ControlCreate) {
-		return t.open(name, t.url(t.full(name)))
-	}
-	url, err := t.create(name, s)
+	q, err := t.tryQueue(name, s)
 	if err != nil {
 		t.Fatalf("create: %v", err)
 	}
-	if t.has(bus.ControlDelete) && !t.backend.Virtual {
+	return q
+}
+
+// tryQueue is queue for settings that may be refused.
+func (t *trial) tryQueue(name string, s bus.QueueSettings) (*queue, error) {
+	if !t.has(create) {
+		return t.open(name, t.url(t.full(name))), nil
+	}
+	url, err := t.create(name, s)
+	if err != nil {
+		return nil, err
+	}
+	if t.has(remove) && !t.backend.Virtual {
 		t.Cleanup(func() { t.remove(url) })
 	}
-	return t.open(name, url)
+	return t.open(name, url), nil
 }
 
 // plain makes a queue as it comes.
 func (t *trial) plain() *queue { return t.queue("donors", bus.QueueSettings{}) }
+
+// leased makes a queue that hides received messages for d or, if the kit cannot have
+// that, for as long as the backend's queues do.
+func (t *trial) leased(d time.Duration) *queue {
+	if t.has(create) {
+		q, err := t.tryQueue("leased", bus.QueueSettings{Visibility: &d})
+		if err == nil {
+			q.lease = d
+			return q
+		}
+		if !errors.Is(err, errors.ErrUnsupported) {
+			t.Fatalf("create: %v", err)
+		}
+	}
+	q := t.plain()
+	if t.has(receivers) {
+		return q.receiver(d)
+	}
+	if q.lease = t.backend.Visibility; q.lease == 0 {
+		t.Fatalf("no queue can be made with a visibility timeout; give the Backend its Visibility")
+	}
+	return q
+}
+
+// receiver opens a receiver of the queue that hides messages for d.
+func (q *queue) receiver(d time.Duration) *queue {
+	opened, err := q.OpenReceiver(bus.ReceiverOptions{Visibility: &d})
+	if err != nil {
+		q.t.Fatalf("open a receiver: %v", err)
+	}
+	r := q.t.opened(q.name, opened)
+	r.lease, r.from = d, q
+	return r
+}
 
 // fifo makes a FIFO queue.
 func (t *trial) fifo(s bus.QueueSettings) *queue {
@@ -103,6 +149,11 @@ func (t *trial) open(name, url string) *queue {
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
+	return t.opened(name, opened)
+}
+
+// opened has a queue shut down at the end.
+func (t *trial) opened(name string, opened *bus.Queue) *queue {
 	q := &queue{Queue: opened, t: t, name: name}
 	t.Cleanup(func() {
 		q.letGo()
@@ -122,7 +173,14 @@ func (t *trial) remove(url string) {
 }
 
 // another opens the queue a second time: another consumer of it.
-func (q *queue) another() *queue { return q.t.open(q.name, q.URL()) }
+func (q *queue) another() *queue {
+	if q.from != nil {
+		return q.from.another().receiver(q.lease)
+	}
+	other := q.t.open(q.name, q.URL())
+	other.lease = q.lease
+	return other
+}
 
 // letGo acknowledges what the promise left, of which the Go CDK would complain.
 func (q *queue) letGo() {
@@ -219,6 +277,15 @@ func (q *queue) receive() *message {
 	return m
 }
 
+// receiveAgain receives m again when its visibility timeout is over. It begins just
+// before, so that when the new timeout begins is known.
+func (q *queue) receiveAgain(m *message) *message {
+	q.t.sleepUntil(m.span, q.lease-1*time.Second)
+	again := q.receive()
+	q.t.came(again, m.span, q.lease)
+	return again
+}
+
 // release gives back what was fetched and not handed out, where that is exact.
 func (q *queue) release() {
 	if !q.t.has(bus.ControlRelease) {
@@ -264,13 +331,6 @@ func (q *queue) none(d time.Duration) {
 		q.t.Fatalf("receive: %v; want the error of its context", err)
 	}
 	q.release()
-}
-
-// hide has the queue receive with a visibility timeout from now on.
-func (q *queue) hide(d time.Duration) {
-	if err := q.SetReceiveVisibility(d); err != nil {
-		q.t.Fatalf("set receive visibility: %v", err)
-	}
 }
 
 // change makes a message visible in d from now, and returns when that was.

@@ -1,6 +1,7 @@
 package bustest
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,27 +11,58 @@ import (
 )
 
 func keepsLostLease(t *trial) {
-	a := t.plain()
+	a := t.leased(2 * time.Second)
 	b := a.another()
-	a.hide(1 * time.Second)
-	b.hide(2 * time.Second)
 	a.send("lost")
 	m := a.receive()
-	t.sleepUntil(m.span, 1*time.Second+t.either(0, time.Second))
-	t.denied(a.ChangeVisibility(t.ctx, m.Message, 1*time.Hour), gcerrors.FailedPrecondition, "extending a visibility timeout that is over", a.URL())
+	t.sleepUntil(m.span, a.lease+t.either(0, time.Second))
+	a.settlesNothing(m, "a delivery whose visibility timeout is over")
 	held := b.receive()
-	t.denied(a.ChangeVisibility(t.ctx, m.Message, 1*time.Hour), gcerrors.FailedPrecondition, "extending an earlier delivery's visibility timeout", a.URL())
-	last := b.receive() // neither changed anything
-	t.came(last, held.span, 2*time.Second)
+	a.settlesNothing(m, "an earlier delivery")
+	last := b.receive() // nothing of that changed anything
+	t.came(last, held.span, b.lease)
 	last.Ack()
+	a.none(t.quiet())
+}
+
+// settlesNothing checks that nothing can be done with a delivery that does not hold
+// its message.
+func (q *queue) settlesNothing(m *message, what string) {
+	t := q.t
+	for _, v := range []struct {
+		control bus.Control
+		what    string
+		use     func() error
+	}{
+		{visibility, "changing the visibility timeout of ", func() error { return q.ChangeVisibility(t.ctx, m.Message, 1*time.Hour) }},
+		{renew, "renewing ", func() error { return first(q.Renew(t.ctx, m.Message)) }},
+		{giveBack, "giving back ", func() error { return q.GiveBack(t.ctx, m.Message, 0) }},
+		{bury, "burying ", func() error { return q.Bury(t.ctx, m.Message, "lost") }},
+	} {
+		if !t.has(v.control) || v.control == bury && q.dead == nil {
+			continue
+		}
+		err := v.use()
+		t.denied(err, gcerrors.FailedPrecondition, v.what+what, q.URL())
+		if err != nil && !errors.Is(err, bus.ErrLeaseLost) {
+			t.Errorf("%s%s fails with %v; want an error that matches ErrLeaseLost", v.what, what, err)
+		}
+	}
+}
+
+// first returns the error of a call with one message.
+func first(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	return errs[0]
 }
 
 func keepsVisibleAt(t *trial) {
-	q := t.plain()
-	q.hide(20 * time.Second)
+	q := t.leased(20 * time.Second)
 	q.send("watched")
 	m := q.receive()
-	t.at(m.about.VisibleAt, m.span, 20*time.Second, "VisibleAt")
+	t.at(m.about.VisibleAt, m.span, q.lease, "VisibleAt")
 	changed := q.change(m, 1*time.Minute)
 	t.at(bus.Details(m.Message).VisibleAt, changed, 1*time.Minute, "VisibleAt after the extension")
 	changed = q.change(m, 2*time.Second)
@@ -51,44 +83,39 @@ func (t *trial) at(got time.Time, s span, d time.Duration, what string) {
 }
 
 func keepsStaleAck(t *trial) {
-	a := t.plain()
+	a := t.leased(3 * time.Second)
 	b := a.another()
-	a.hide(1 * time.Second)
-	b.hide(3 * time.Second)
 	a.send("held by b")
 	stale := a.receive()
-	held := b.receive()
-	t.came(held, stale.span, 1*time.Second)
+	held := b.receiveAgain(stale)
 	stale.Ack()
 	a.shutdown() // by which the ack has been sent
 	last := b.receive()
-	t.came(last, held.span, 3*time.Second)
+	t.came(last, held.span, b.lease)
 	last.Ack()
 	b.none(t.quiet())
 }
 
 func keepsStaleNack(t *trial) {
-	a := t.plain()
+	a := t.leased(3 * time.Second)
 	b := a.another()
-	a.hide(1 * time.Second)
-	b.hide(3 * time.Second)
 	a.send("held by b")
 	stale := a.receive()
 	if !stale.Nackable() {
 		t.Logf("the backend's messages are not nackable")
 		return
 	}
-	held := b.receive()
-	t.sleepUntil(stale.span, 1*time.Second) // over by a's clock too, on whose side of the wire it may be kept
+	held := b.receiveAgain(stale)
+	t.sleepUntil(stale.span, a.lease) // over by a's clock too, on whose side of the wire it may be kept
 	stale.Nack()
 	a.shutdown() // by which the nack has been sent
 	last := b.receive()
-	t.came(last, held.span, 3*time.Second)
+	t.came(last, held.span, b.lease)
 	last.Ack()
 }
 
 func keepsLateAcks(t *trial) {
-	a := t.plain()
+	a := t.leased(4 * time.Second)
 	b := a.another()
 	late := func(q *queue, want int64) {
 		t.eventually(func() string {
@@ -99,16 +126,14 @@ func keepsLateAcks(t *trial) {
 			return ""
 		})
 	}
-	a.hide(2 * time.Second)
-	b.hide(1 * time.Hour)
 	late(a, 0)
 	a.send("in time")
 	a.receive().Ack()
 	a.send("too late")
 	m := a.receive()
-	held := b.receive()
+	held := b.receiveAgain(m)
 	late(a, 0)
-	t.sleepUntil(m.span, 2*time.Second) // over by a's clock too, on whose side of the wire it may be kept
+	t.sleepUntil(m.span, a.lease) // over by a's clock too, on whose side of the wire it may be kept
 	m.Ack()
 	late(a, 1)
 	held.Ack()
@@ -118,9 +143,8 @@ func keepsLateAcks(t *trial) {
 }
 
 func keepsDetails(t *trial) {
-	a := t.plain()
+	a := t.leased(1 * time.Second)
 	b := a.another()
-	a.hide(1 * time.Second)
 	s := a.send("told of")
 	first := a.receive()
 	second := b.receive()

@@ -124,11 +124,6 @@ func keepsSettingsRange(t *trial) {
 			t.denied(q.SetAttributes(t.ctx, s), gcerrors.InvalidArgument, "setting "+what, q.URL())
 		}
 	}
-	if t.has(receivers) {
-		for _, d := range []time.Duration{-1 * time.Second, 12*time.Hour + time.Second} {
-			t.denied(q.SetReceiveVisibility(d), gcerrors.InvalidArgument, fmt.Sprintf("receiving with a visibility timeout of %v", d), q.URL())
-		}
-	}
 }
 
 func keepsRetention(t *trial) {

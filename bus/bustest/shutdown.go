@@ -29,11 +29,10 @@ func keepsShutdown(t *trial) {
 }
 
 func keepsShutdownFlush(t *trial) {
-	a := t.plain()
+	a := t.leased(4 * time.Second)
 	b := a.another()
 
 	// Acknowledgements: Ack returns before they are sent.
-	a.hide(4 * time.Second)
 	const n = 10
 	for i := range n {
 		a.send(fmt.Sprint("handled ", i))
@@ -46,7 +45,7 @@ func keepsShutdownFlush(t *trial) {
 		m.Ack()
 	}
 	a.shutdown()
-	b.none(5 * time.Second)
+	b.none(b.lease + 1*time.Second)
 
 	// A send whose sender no longer waits for it, and whose message is held up on
 	// its way.
@@ -88,6 +87,5 @@ func heldUp(body string, held chan<- bool, let <-chan bool) *pubsub.Message {
 func keepsShutdownRelease(t *trial) {
 	a := t.plain()
 	b := a.another()
-	a.hideLong()
 	a.givesBack(a.shutdown, b)
 }

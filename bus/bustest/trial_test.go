@@ -130,7 +130,7 @@ func TestStrayFaults(t *testing.T) {
 	got := b.stray([]bus.Control{delays, create})
 	want := []string{
 		`take "dealy" off the list of faults: it is no promise of this kit`,
-		`take "purge" off the list of faults: it is not run (not declared: receive-visibility, purge)`,
+		`take "purge" off the list of faults: it is not run (not declared: purge)`,
 		`take "retention" off the list of faults: it is not run (takes minutes, so it is checked in virtual time only)`,
 	}
 	if !slices.Equal(got, want) {

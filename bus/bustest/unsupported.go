@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gocloud.dev/gcerrors"
+	"gocloud.dev/pubsub"
 
 	"omnibus/bus"
 )
@@ -32,10 +33,17 @@ func keepsUnsupported(t *trial) {
 	ctx, cancel := context.WithTimeout(t.ctx, t.patience())
 	defer cancel()
 
-	// Controls that are methods. ChangeVisibility needs a received message.
+	// Controls that are methods. Some need a received message.
 	received := func() *message {
 		q.send("received")
 		return q.receive()
+	}
+	settling := func(use func(*pubsub.Message) error) func() error {
+		return func() error {
+			m := received()
+			defer m.Ack()
+			return use(m.Message)
+		}
 	}
 	for _, c := range []struct {
 		control bus.Control
@@ -45,17 +53,16 @@ func keepsUnsupported(t *trial) {
 		{list, func() error { _, err := t.mux.List(ctx, q.URL(), ""); return err }},
 		{attributes, func() error { _, err := q.Attributes(ctx); return err }},
 		{settings, func() error { return q.SetAttributes(ctx, bus.QueueSettings{}) }},
-		{receivers, func() error { return q.SetReceiveVisibility(time.Minute) }},
+		{receivers, func() error { _, err := q.OpenReceiver(bus.ReceiverOptions{}); return err }},
 		{purge, func() error { return q.Purge(ctx) }},
 		{peek, func() error { _, err := q.Peek(ctx, 1); return err }},
 		{redrive, func() error { _, err := q.Redrive(ctx, "", 0); return err }},
 		{lateAcks, func() error { _, err := q.LateAcks(); return err }},
 		{remove, func() error { return q.Delete(ctx) }},
-		{visibility, func() error {
-			m := received()
-			defer m.Ack()
-			return q.ChangeVisibility(ctx, m.Message, time.Minute)
-		}},
+		{visibility, settling(func(m *pubsub.Message) error { return q.ChangeVisibility(ctx, m, time.Minute) })},
+		{renew, settling(func(m *pubsub.Message) error { return first(q.Renew(ctx, m)) })},
+		{giveBack, settling(func(m *pubsub.Message) error { return q.GiveBack(ctx, m, time.Minute) })},
+		{bury, settling(func(m *pubsub.Message) error { return q.Bury(ctx, m, "unsupported") })},
 	} {
 		if !t.has(c.control) {
 			err := c.use()
@@ -85,12 +92,19 @@ func keepsUnsupported(t *trial) {
 	}
 	q.none(1 * time.Second)
 
-	// Two that do not fail. Details are zero but for the id, and Release does
-	// what can be done.
+	// Three that do not fail. Details are zero but for the id, Release does what can
+	// be done, and AfterAck says that it cannot.
 	if !t.has(details) {
 		m := received()
 		if d := m.about; d.ReceiveCount != 0 || !d.Sent.IsZero() || !d.FirstReceived.IsZero() || !d.VisibleAt.IsZero() {
 			t.Errorf("details are not declared, and are %+v", d)
+		}
+		m.Ack()
+	}
+	if !t.has(ackResults) {
+		m := received()
+		if bus.AfterAck(m.Message, func(error) {}) {
+			t.Errorf("control %q is not declared, and AfterAck reports true", ackResults)
 		}
 		m.Ack()
 	}

@@ -10,36 +10,51 @@ import (
 )
 
 func keepsVisibility(t *trial) {
-	q := t.plain()
-	q.hide(2 * time.Second)
+	q := t.leased(2 * time.Second)
 	s := q.send("hidden")
 	m := q.receive()
 	t.came(m, s.span, 0)
 	again := q.receive()
 	t.is(again, "hidden")
-	t.came(again, m.span, 2*time.Second)
-	q.hide(1 * time.Second) // holds for receives from now on
-	third := q.receive()
-	t.came(third, again.span, 2*time.Second)
-	fourth := q.receive()
-	t.came(fourth, third.span, 1*time.Second)
-	fourth.Ack()
+	t.came(again, m.span, q.lease)
+	again.Ack()
 	q.none(t.quiet())
 }
 
-func keepsOwnVisibility(t *trial) {
-	a := t.plain()
-	b := a.another()
-	a.hide(1 * time.Second)
-	b.hide(3 * time.Second)
-	a.send("handed on")
-	m := a.receive()
-	again := b.receive()
+func keepsReceivers(t *trial) {
+	q := t.plain()
+	short, long := q.receiver(1*time.Second), q.receiver(3*time.Second)
+	q.send("handed on")
+	m := short.receive()
+	again := long.receive()
 	t.came(again, m.span, 1*time.Second)
-	last := a.receive()
-	t.came(last, again.span, 3*time.Second)
-	last.Ack()
-	b.none(t.quiet())
+	m = short.receive()
+	t.came(m, again.span, 3*time.Second)
+	again = q.receive()
+	t.came(again, m.span, 1*time.Second)
+	if t.has(visibility) { // which is the queue's, not the receiver's
+		changed := short.change(again, 2*time.Second)
+		again = long.receive()
+		t.came(again, changed, 2*time.Second)
+	}
+	again.Ack()
+
+	short.shutdown()
+	s := long.send("sent through a receiver")
+	m = long.receive()
+	t.came(m, s.span, 0)
+	m.Ack()
+	long.shutdown()
+	s = q.send("after the receivers")
+	m = q.receive()
+	t.came(m, s.span, 0)
+	m.Ack()
+	q.none(t.quiet())
+
+	for _, d := range []time.Duration{-1 * time.Second, 12*time.Hour + time.Second} {
+		_, err := q.OpenReceiver(bus.ReceiverOptions{Visibility: &d})
+		t.denied(err, gcerrors.InvalidArgument, fmt.Sprintf("a receiver with a visibility timeout of %v", d), q.URL())
+	}
 }
 
 func keepsQueueVisibility(t *trial) {
@@ -49,27 +64,37 @@ func keepsQueueVisibility(t *trial) {
 	m := a.receive()
 	again := b.receive()
 	t.came(again, m.span, 2*time.Second)
-	b.hide(1 * time.Second) // b's own goes before the queue's
-	third := a.receive()
-	t.came(third, again.span, 2*time.Second)
-	third.Ack()
-	b.send("hidden by b")
-	m = b.receive()
-	again = a.receive()
-	t.came(again, m.span, 1*time.Second)
+	if t.has(receivers) { // whose own timeouts go before the queue's
+		hasty, like := a.receiver(1*time.Second), b.opens()
+		third := hasty.receive()
+		t.came(third, again.span, 2*time.Second)
+		fourth := like.receive()
+		t.came(fourth, third.span, 1*time.Second)
+		again = a.receive()
+		t.came(again, fourth.span, 2*time.Second)
+	}
 	again.Ack()
+	a.none(t.quiet())
+}
+
+// opens opens a receiver without a visibility timeout of its own.
+func (q *queue) opens() *queue {
+	opened, err := q.OpenReceiver(bus.ReceiverOptions{})
+	if err != nil {
+		q.t.Fatalf("open a receiver: %v", err)
+	}
+	return q.t.opened(q.name, opened)
 }
 
 func keepsChangeVisibility(t *trial) {
-	q := t.plain()
-	q.hide(3 * time.Second)
+	q := t.leased(3 * time.Second)
 	q.send("changed")
 	m := q.receive()
 	t.sleep(1 * time.Second)
-	changed := q.change(m, 4*time.Second)
-	q.hide(1 * time.Hour)
+	longer := q.lease + 1*time.Second
+	changed := q.change(m, longer)
 	m = q.receive()
-	t.came(m, changed, 4*time.Second)
+	t.came(m, changed, longer)
 
 	changed = q.change(m, 1*time.Second)
 	m = q.receive()
@@ -88,8 +113,7 @@ func keepsChangeVisibility(t *trial) {
 }
 
 func keepsChangeVisibilityBatch(t *trial) {
-	q := t.plain()
-	q.hide(1 * time.Hour)
+	q := t.leased(30 * time.Second)
 	const n = 4
 	for i := range n {
 		q.send(fmt.Sprint("batched ", i))

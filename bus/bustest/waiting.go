@@ -100,7 +100,6 @@ func keepsCancel(t *trial) {
 func keepsCancelRelease(t *trial) {
 	a := t.plain()
 	b := a.another()
-	a.hideLong()
 	for i := range 3 {
 		a.cancelled(time.Duration(i) * time.Second / 2)
 		a.release()
@@ -113,14 +112,6 @@ func keepsCancelRelease(t *trial) {
 			t.Errorf("%v comes for the time %d; want 1: the ended receive took it", m, n)
 		}
 		m.Ack()
-	}
-}
-
-// hideLong makes sure, where it can be, that what is fetched does not come again
-// by itself while the promise runs. Elsewhere the usual timeout has to do.
-func (q *queue) hideLong() {
-	if q.t.has(receivers) {
-		q.hide(1 * time.Hour)
 	}
 }
 
@@ -140,7 +131,6 @@ func (q *queue) givesBack(end func(), b *queue) {
 func keepsRelease(t *trial) {
 	a := t.plain()
 	b := a.another()
-	a.hideLong()
 	a.givesBack(a.release, b)
 
 	// What was fetched together with what was handed out.

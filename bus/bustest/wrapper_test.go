@@ -77,7 +77,10 @@ type controls struct {
 	driver.AttributesGetter
 	driver.AttributesSetter
 	driver.VisibilityChanger
-	driver.ReceiveVisibilitySetter
+	driver.Renewer
+	driver.GiverBack
+	driver.Burier
+	driver.ReceiverOpener
 	driver.Purger
 	driver.Deleter
 	driver.Redriver
@@ -95,7 +98,7 @@ type end struct {
 	topic      *pubsub.Topic
 	sub        *pubsub.Subscription
 	polls      driver.Polls
-	visibility atomic.Pointer[time.Duration]
+	visibility *time.Duration // nil: the queue's own
 	late       atomic.Int64
 	closed     atomic.Bool
 	received   atomic.Int64 // when a message was last handed out, in Unix nanoseconds
@@ -108,17 +111,25 @@ func (w *wrapper) OpenQueue(ctx context.Context, u *url.URL) (driver.Queue, erro
 	}
 	e := &end{w: w, inner: inner}
 	inner.Topic().As(&e.q)
-	one := &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1}
 	sends := one
 	if n := w.fault.batch; n > 0 {
 		sends = &batcher.Options{MaxBatchSize: n, MaxHandlers: 1}
 	}
 	e.topic = pubsub.NewTopic(&topicEnd{e}, sends)
+	return w.open(e)
+}
+
+// one makes batches of one.
+var one = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1}
+
+// open gives an end its receiving end and its controls.
+func (w *wrapper) open(e *end) (driver.Queue, error) {
 	receives := one
 	if w.fault.handlers > 0 {
 		receives = &batcher.Options{MaxBatchSize: 10, MaxHandlers: w.fault.handlers}
 	}
 	e.sub = pubsub.NewSubscription(&subEnd{e}, receives, nil)
+	inner := e.inner
 	if w.fault.plain {
 		if w.fault.queue != nil {
 			return w.fault.queue(e, nil), nil
@@ -126,18 +137,21 @@ func (w *wrapper) OpenQueue(ctx context.Context, u *url.URL) (driver.Queue, erro
 		return e, nil
 	}
 	c := &controls{
-		Queue:                   e,
-		MessageController:       inner.(driver.MessageController),
-		AttributesGetter:        inner.(driver.AttributesGetter),
-		AttributesSetter:        inner.(driver.AttributesSetter),
-		VisibilityChanger:       inner.(driver.VisibilityChanger),
-		ReceiveVisibilitySetter: own{e},
-		Purger:                  inner.(driver.Purger),
-		Deleter:                 inner.(driver.Deleter),
-		Redriver:                inner.(driver.Redriver),
-		Peeker:                  inner.(driver.Peeker),
-		AckCounter:              own{e},
-		Pauser:                  &e.polls,
+		Queue:             e,
+		MessageController: inner.(driver.MessageController),
+		AttributesGetter:  inner.(driver.AttributesGetter),
+		AttributesSetter:  inner.(driver.AttributesSetter),
+		VisibilityChanger: inner.(driver.VisibilityChanger),
+		Renewer:           inner.(driver.Renewer),
+		GiverBack:         inner.(driver.GiverBack),
+		Burier:            inner.(driver.Burier),
+		ReceiverOpener:    own{e},
+		Purger:            inner.(driver.Purger),
+		Deleter:           inner.(driver.Deleter),
+		Redriver:          inner.(driver.Redriver),
+		Peeker:            inner.(driver.Peeker),
+		AckCounter:        own{e},
+		Pauser:            &e.polls,
 	}
 	if w.fault.queue != nil {
 		return w.fault.queue(e, c), nil
@@ -157,12 +171,15 @@ type own struct{ e *end }
 
 func (o own) LateAcks() int64 { return o.e.late.Load() }
 
-func (o own) SetReceiveVisibility(d time.Duration) error {
-	if err := spec.CheckVisibility(d); err != nil {
-		return err
+func (o own) OpenReceiver(options driver.ReceiverOptions) (driver.Queue, error) {
+	r := &end{w: o.e.w, q: o.e.q, inner: o.e.inner, visibility: o.e.visibility}
+	if d := options.Visibility; d != nil {
+		if err := spec.CheckVisibility(*d); err != nil {
+			return nil, err
+		}
+		r.visibility = d
 	}
-	o.e.visibility.Store(&d)
-	return nil
+	return r.w.open(r)
 }
 
 type topicEnd struct{ *end }
@@ -234,7 +251,7 @@ func (s *subEnd) ReceiveBatch(ctx context.Context, most int) ([]*cdk.Message, er
 		return nil, nil
 	}
 	defer done()
-	r := engine.ReceiveRequest{Max: max(min(most, 10), s.w.fault.ahead), Visibility: s.visibility.Load(), Wait: new(spec.MaxWait)}
+	r := engine.ReceiveRequest{Max: max(min(most, 10), s.w.fault.ahead), Visibility: s.visibility, Wait: new(spec.MaxWait)}
 	receive := s.q.Receive
 	if f := s.w.fault.receive; f != nil {
 		receive = func(ctx context.Context, r engine.ReceiveRequest) ([]engine.Delivery, error) { return f(s.end, ctx, r) }
@@ -260,8 +277,13 @@ func (s *subEnd) message(d *engine.Delivery) *cdk.Message {
 	s.w.latest[d.ID] = d.ReceiptHandle
 	s.w.mu.Unlock()
 	body, metadata, typed := driver.Decode(d.Body, d.Attributes)
-	m := &cdk.Message{LoggableID: d.ID, Body: body, Metadata: metadata, AckID: *d}
+	held := &held{delivery: *d}
+	m := &cdk.Message{LoggableID: d.ID, Body: body, Metadata: metadata, AckID: held}
 	m.AsFunc = func(i any) bool {
+		if p, ok := i.(**driver.Settling); ok && !s.w.fault.plain {
+			*p = &held.settling
+			return true
+		}
 		p, ok := i.(*driver.Details)
 		if !ok || s.w.fault.plain {
 			return false
@@ -283,34 +305,47 @@ func (s *subEnd) message(d *engine.Delivery) *cdk.Message {
 	return m
 }
 
+// held is the AckID of a message.
+type held struct {
+	delivery engine.Delivery
+	settling driver.Settling
+}
+
 func (s *subEnd) SendAcks(ctx context.Context, ids []cdk.AckID) error {
 	for _, id := range ids {
-		d := id.(engine.Delivery)
-		if f := s.w.fault.ack; f != nil {
-			f(s.end, d)
-		} else if err := s.ack(d.ReceiptHandle); err != nil {
+		h := id.(*held)
+		ack := (*end).ack
+		if s.w.fault.ack != nil {
+			ack = s.w.fault.ack
+		}
+		err := ack(s.end, h.delivery)
+		if errors.Is(err, spec.QueueDoesNotExist) {
 			return err
+		}
+		if tell := s.w.fault.tell; tell != nil {
+			tell(&h.settling, err)
+		} else {
+			h.settling.Tell(err)
 		}
 	}
 	return nil
 }
 
-func (e *end) ack(handle string) error {
-	deleted, err := e.q.Delete(handle)
-	if errors.Is(err, spec.QueueDoesNotExist) {
+// ack deletes a message, and returns what is to be told of that.
+func (e *end) ack(d engine.Delivery) error {
+	deleted, err := e.q.Delete(d.ReceiptHandle)
+	if deleted || errors.Is(err, spec.QueueDoesNotExist) {
 		return err
 	}
-	if !deleted {
-		e.late.Add(1)
-	}
-	return nil
+	e.late.Add(1)
+	return driver.LeaseLost(errors.New("too late"))
 }
 
 func (s *subEnd) CanNack() bool { return true }
 
 func (s *subEnd) SendNacks(ctx context.Context, ids []cdk.AckID) error {
 	for _, id := range ids {
-		d := id.(engine.Delivery)
+		d := id.(*held).delivery
 		if f := s.w.fault.nack; f != nil {
 			f(s.end, d)
 		} else if err := s.q.ChangeVisibility(d.ReceiptHandle, 0); errors.Is(err, spec.QueueDoesNotExist) {

@@ -10,23 +10,27 @@ type Control string
 
 // The controls. [ControlTable] says how a backend has each.
 const (
-	ControlDelay             Control = "delay"              // hold a message back after it is sent
-	ControlTypes             Control = "typed-attributes"   // send attributes with types, and receive them as they were sent
-	ControlDetails           Control = "details"            // see what a delivery tells: id, receive count, times, group
-	ControlGroups            Control = "groups"             // keep messages of a group in order and deduplicate them, in FIFO queues
-	ControlDeadLetter        Control = "dead-letters"       // move a message that was received too often to another queue
-	ControlVisibility        Control = "visibility"         // set when a received message becomes visible again
-	ControlReceiveVisibility Control = "receive-visibility" // receive with a visibility timeout of one's own
-	ControlRelease           Control = "release"            // give back all that was fetched and not handed out
-	ControlLateAcks          Control = "late-acks"          // count the acknowledgements that came too late
-	ControlAttributes        Control = "attributes"         // read a queue's settings and counts
-	ControlSetAttributes     Control = "set-attributes"     // change a queue's settings
-	ControlPurge             Control = "purge"              // delete all messages
-	ControlPeek              Control = "peek"               // look at messages without receiving them
-	ControlRedrive           Control = "redrive"            // move dead letters back to their queues, or elsewhere
-	ControlCreate            Control = "create"             // create a queue with settings
-	ControlDelete            Control = "delete"             // delete a queue
-	ControlList              Control = "list"               // list queues
+	ControlDelay         Control = "delay"            // hold a message back after it is sent
+	ControlTypes         Control = "typed-attributes" // send attributes with types, and receive them as they were sent
+	ControlDetails       Control = "details"          // see what a delivery tells: id, receive count, times, group
+	ControlGroups        Control = "groups"           // keep messages of a group in order and deduplicate them, in FIFO queues
+	ControlDeadLetter    Control = "dead-letters"     // move a message that was received too often to another queue
+	ControlVisibility    Control = "visibility"       // set when a received message becomes visible again
+	ControlRenew         Control = "renew"            // begin the visibility timeout of a received message anew
+	ControlGiveBack      Control = "give-back"        // make a received message visible to all again after a delay
+	ControlBury          Control = "bury"             // move a received message to the dead-letter queue at once
+	ControlAckResults    Control = "ack-results"      // be told what became of an acknowledgement
+	ControlReceivers     Control = "receivers"        // open further receivers of a queue, with visibility timeouts of their own
+	ControlRelease       Control = "release"          // give back all that was fetched and not handed out
+	ControlLateAcks      Control = "late-acks"        // count the acknowledgements that came too late
+	ControlAttributes    Control = "attributes"       // read a queue's settings and counts
+	ControlSetAttributes Control = "set-attributes"   // change a queue's settings
+	ControlPurge         Control = "purge"            // delete all messages
+	ControlPeek          Control = "peek"             // look at messages without receiving them
+	ControlRedrive       Control = "redrive"          // move dead letters back to their queues, or elsewhere
+	ControlCreate        Control = "create"           // create a queue with settings
+	ControlDelete        Control = "delete"           // delete a queue
+	ControlList          Control = "list"             // list queues
 )
 
 // A ControlKind says how it is found out whether a backend has a control.
@@ -58,9 +62,13 @@ var controlTable = []ControlInfo{
 	declared(ControlGroups, "keep messages of a group in order and deduplicate them, in FIFO queues", "Group", "SendOptions.Group, SendOptions.Deduplication"),
 	declared(ControlDeadLetter, "move a message that was received too often to another queue", "QueueSettings.DeadLetter", "QueueSettings.DeadLetter"),
 	ofQueue[VisibilityChanger](ControlVisibility, "set when a received message becomes visible again", "Queue.ChangeVisibility"),
-	ofQueue[ReceiveVisibilitySetter](ControlReceiveVisibility, "receive with a visibility timeout of one's own", "Queue.SetReceiveVisibility"),
-	ofQueue[Pauser](ControlRelease, "give back all that was fetched and not handed out", "Queue.Release"),
+	ofQueue[Renewer](ControlRenew, "begin the visibility timeout of a received message anew", "Queue.Renew"),
+	ofQueue[GiverBack](ControlGiveBack, "make a received message visible to all again after a delay", "Queue.GiveBack"),
+	ofQueue[Burier](ControlBury, "move a received message to the dead-letter queue at once", "Queue.Bury"),
+	declared(ControlAckResults, "be told what became of an acknowledgement", "AfterAck", "Settling"),
 	ofQueue[AckCounter](ControlLateAcks, "count the acknowledgements that came too late", "Queue.LateAcks"),
+	ofQueue[ReceiverOpener](ControlReceivers, "open further receivers of a queue, with visibility timeouts of their own", "Queue.OpenReceiver"),
+	ofQueue[Pauser](ControlRelease, "give back all that was fetched and not handed out", "Queue.Release"),
 	ofQueue[AttributesGetter](ControlAttributes, "read a queue's settings and counts", "Queue.Attributes"),
 	ofQueue[AttributesSetter](ControlSetAttributes, "change a queue's settings", "Queue.SetAttributes"),
 	ofQueue[Purger](ControlPurge, "delete all messages", "Queue.Purge"),

@@ -66,8 +66,11 @@ type Queue interface {
 	// ErrorCode returns the code of an error that a control returned.
 	ErrorCode(err error) gcerrors.ErrorCode
 
-	// Close frees what the queue holds besides its two ends, which have been
-	// shut down before.
+	// Close waits for the backend to confirm what is still to be sent and
+	// acknowledged, and frees what the queue holds besides its two ends, which have
+	// been shut down before. When ctx ends first it gives up: it returns a
+	// *[UnconfirmedError] if something was not confirmed, and leaves nothing
+	// running.
 	Close(ctx context.Context) error
 }
 
@@ -88,12 +91,6 @@ type (
 		// ChangeVisibility returns nil, or one error for each change, nil for
 		// those that were made.
 		ChangeVisibility(ctx context.Context, changes []VisibilityChange) []error
-	}
-
-	// A ReceiveVisibilitySetter sets the visibility timeout with which this end
-	// receives from now on, whatever the queue's own.
-	ReceiveVisibilitySetter interface {
-		SetReceiveVisibility(d time.Duration) error
 	}
 
 	// A Purger deletes all messages.

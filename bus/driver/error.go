@@ -3,6 +3,8 @@ package driver
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"gocloud.dev/gcerrors"
 
@@ -39,8 +41,8 @@ type Coder interface {
 }
 
 // ErrorCode returns the Go CDK's code for an error: that of a [Coder] or of a
-// [spec.Code] in its chain, Unimplemented for errors.ErrUnsupported, else what
-// [gcerrors.Code] says.
+// [spec.Code] in its chain, FailedPrecondition for [ErrLeaseLost], Unimplemented
+// for errors.ErrUnsupported, else what [gcerrors.Code] says.
 func ErrorCode(err error) gcerrors.ErrorCode {
 	var coder Coder
 	var code spec.Code
@@ -51,6 +53,8 @@ func ErrorCode(err error) gcerrors.ErrorCode {
 		if c, ok := codes[code]; ok {
 			return c
 		}
+	case errors.Is(err, ErrLeaseLost):
+		return gcerrors.FailedPrecondition
 	case errors.Is(err, errors.ErrUnsupported):
 		return gcerrors.Unimplemented
 	case errors.Is(err, context.Canceled):
@@ -58,3 +62,38 @@ func ErrorCode(err error) gcerrors.ErrorCode {
 	}
 	return gcerrors.Code(err)
 }
+
+// An UnconfirmedError is what [Queue.Close] returns when its context ends before
+// the backend has confirmed all that was to be sent and acknowledged. Its code is
+// DeadlineExceeded.
+type UnconfirmedError struct {
+	Sends int   // messages that may not have been sent
+	Acks  int   // deliveries that may not have been acknowledged or given back
+	Err   error // what kept them from being confirmed, as a rule the context's error
+}
+
+// Error says how many sends and acknowledgements were not confirmed.
+func (e *UnconfirmedError) Error() string {
+	var parts []string
+	if e.Sends > 0 || e.Acks == 0 {
+		parts = append(parts, counted(e.Sends, "send"))
+	}
+	if e.Acks > 0 {
+		parts = append(parts, counted(e.Acks, "acknowledgement"))
+	}
+	verb := "were"
+	if e.Sends+e.Acks == 1 {
+		verb = "was"
+	}
+	return fmt.Sprintf("%s %s not confirmed: %v", strings.Join(parts, " and "), verb, e.Err)
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func (e *UnconfirmedError) Unwrap() error            { return e.Err }
+func (e *UnconfirmedError) Code() gcerrors.ErrorCode { return gcerrors.DeadlineExceeded }

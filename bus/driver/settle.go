@@ -4,12 +4,23 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"gocloud.dev/gcerrors"
 )
 
 // ErrLeaseLost is in the chain of every error that says that a delivery does not
 // hold its message any more: its visibility timeout is over, or the message was
-// settled. Its code is FailedPrecondition.
+// settled. Its code is FailedPrecondition. See [LeaseLost].
 var ErrLeaseLost = errors.New("the lease of this delivery is lost")
+
+// LeaseLost returns err as an error that matches [ErrLeaseLost], with its code
+// and with the text of err.
+func LeaseLost(err error) error { return leaseLost{err} }
+
+type leaseLost struct{ error }
+
+func (e leaseLost) Unwrap() []error          { return []error{e.error, ErrLeaseLost} }
+func (e leaseLost) Code() gcerrors.ErrorCode { return gcerrors.FailedPrecondition }
 
 // The verbs that settle a delivery, and the one that keeps it. A delivery is named
 // by its [Details.ReceiptHandle]. Methods that take several return nil, or one
@@ -38,9 +49,10 @@ type (
 
 	// A ReceiverOpener opens further receiving ends of a queue.
 	ReceiverOpener interface {
-		// OpenReceiver returns a Queue with a Subscription of its own and without a
-		// Topic. It shares all else with the Queue that it comes from, which
-		// outlives it: deliveries of both can be settled through either.
+		// OpenReceiver returns a Queue with a Subscription and a count of late
+		// acknowledgements of its own, and without a Topic. It shares all else with
+		// the Queue that it comes from, and has the same controls. It is closed
+		// before that; deliveries of both can be settled through either.
 		OpenReceiver(o ReceiverOptions) (Queue, error)
 	}
 )
@@ -52,12 +64,21 @@ type ReceiverOptions struct {
 	Visibility *time.Duration
 }
 
-// Settling is how a receiver asks to be told what became of an acknowledgement.
-// A received message's As sets a **Settling to the one of its delivery.
+// A Settling tells what became of an acknowledgement. A received message's As sets
+// a **Settling to the one of its delivery, on a backend that declares the control
+// "ack-results".
 type Settling struct {
 	// Acked, if not nil when the message is acknowledged, is called once, from any
-	// goroutine: with nil when the message was deleted in time, with an error that
-	// matches ErrLeaseLost when that came too late, or with the error that kept it
-	// from being confirmed.
+	// goroutine: with nil when the backend has said that the message is deleted,
+	// with an error that matches ErrLeaseLost when it is not, since the
+	// acknowledgement came too late or the delivery was settled before, or with the
+	// error that kept it from being confirmed. It must not block.
 	Acked func(error)
+}
+
+// Tell calls Acked, if there is one. It is for the backend.
+func (s *Settling) Tell(err error) {
+	if s.Acked != nil {
+		s.Acked(err)
+	}
 }

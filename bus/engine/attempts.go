@@ -24,6 +24,7 @@ type attemptTaken struct {
 	seq      uint64
 	delivery int32
 	due      int64
+	handle   string
 }
 
 // remember notes what a receive with an attempt id took.
@@ -38,7 +39,7 @@ func (q *queue) remember(id string, out []Delivery) {
 		if err != nil || m == nil {
 			continue // cannot be: it was made just now
 		}
-		a.taken = append(a.taken, attemptTaken{m.seq, m.receives, m.due})
+		a.taken = append(a.taken, attemptTaken{m.seq, m.receives, m.due, d.ReceiptHandle})
 	}
 	if q.attempts.byID == nil {
 		q.attempts.byID = map[string]attempt{}
@@ -58,7 +59,7 @@ func (q *queue) repeat(id string, visibility time.Duration) []Delivery {
 	messages := make([]*message, len(a.taken))
 	for i, t := range a.taken {
 		m := q.taken.get(t.seq)
-		if m == nil || m.state != inFlight || m.receives != t.delivery || m.due != t.due {
+		if m == nil || m.state != inFlight || m.receives != t.delivery || m.due != t.due || m.settled {
 			delete(q.attempts.byID, id)
 			return nil
 		}
@@ -70,6 +71,7 @@ func (q *queue) repeat(id string, visibility time.Duration) []Delivery {
 		q.wait(m, visibility)
 		a.taken[i].due = m.due
 		out[i] = q.delivery(m)
+		out[i].ReceiptHandle = a.taken[i].handle
 	}
 	return out
 }

@@ -133,7 +133,7 @@ func (h *holder) handles(n int) (out []string) {
 	if h.state == "inflight" {
 		m := h.q.due.first()
 		for range min(n, h.q.count[inFlight]) {
-			out = append(out, receipt{h.q.number, m.seq, m.receives}.String())
+			out = append(out, receipt{h.q.number, m.seq, m.receives, 0}.String())
 			if m = m.links[byDue].next; m == nil { // in the first lane
 				break
 			}

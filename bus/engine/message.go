@@ -46,6 +46,12 @@ type message struct {
 	receives int32 // also the number of its latest receipt
 	state    state
 	parked   bool // ready, and on its tenant's list
+	settled  bool // its latest delivery was given back, and names it no more
+}
+
+// holds reports whether the delivery of a receipt holds the message.
+func (m *message) holds(r receipt) bool {
+	return m.state == inFlight && m.receives == r.delivery && !m.settled
 }
 
 // extra holds what few messages have.

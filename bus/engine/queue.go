@@ -280,6 +280,7 @@ func (q *queue) take(m *message, visibility time.Duration) {
 	}
 	q.taken.add(m)
 	m.receives++
+	m.settled = false
 	m.taken = q.now
 	q.setState(m, inFlight)
 	if m.group != nil {
@@ -298,7 +299,7 @@ func (q *queue) delivery(m *message) Delivery {
 	x := m.extras()
 	d := Delivery{
 		ID:               messageID(q.seed, m.id),
-		ReceiptHandle:    receipt{q.number, m.seq, m.receives}.String(),
+		ReceiptHandle:    receipt{q.number, m.seq, m.receives, time.Duration(m.due - m.taken)}.String(),
 		Body:             m.body,
 		Attributes:       m.attrs,
 		Sent:             q.clock.past(m.sent),
@@ -345,8 +346,9 @@ func (q *queue) untake(handle string) {
 }
 
 // delete removes the message that a receipt handle names. It reports false when
-// the handle is of an earlier delivery and a newer one holds the message, or
-// when the message is gone already: to SQS both are successes.
+// the handle is of an earlier delivery and a newer one holds the message, when
+// its delivery was given back, or when the message is gone already: to SQS all
+// are successes.
 func (q *queue) delete(handle string) (bool, error) {
 	r, err := parseReceipt(handle, q.number)
 	if err != nil {
@@ -356,11 +358,11 @@ func (q *queue) delete(handle string) (bool, error) {
 	if m == nil {
 		return false, nil
 	}
-	holds := m.state == inFlight && m.receives == r.delivery
+	holds := m.holds(r)
 	if q.attrs.FIFO && !holds {
 		return false, spec.ReceiptExpired(handle)
 	}
-	if m.state == inFlight && !holds {
+	if !holds && (m.state == inFlight || m.settled) {
 		return false, nil
 	}
 	q.drop(m)
@@ -399,7 +401,7 @@ func (q *queue) held(handle string) (*message, error) {
 	if m == nil {
 		return nil, spec.NotAvailable(handle)
 	}
-	if m.state != inFlight || m.receives != r.delivery {
+	if !m.holds(r) {
 		return nil, spec.NotInFlight(handle)
 	}
 	return m, nil

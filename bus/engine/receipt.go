@@ -3,19 +3,21 @@ package engine
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"time"
 
 	"omnibus/bus/spec"
 )
 
-// receipt is what a receipt handle says: which queue, which message, and which
-// of its deliveries.
+// receipt is what a receipt handle says: which queue, which message, which of its
+// deliveries, and for how long that hid the message.
 type receipt struct {
-	queue    uint64
-	message  uint64 // its seq
-	delivery int32
+	queue      uint64
+	message    uint64 // its seq
+	delivery   int32
+	visibility time.Duration
 }
 
-const receiptBytes = 8 + 8 + 4
+const receiptBytes = 8 + 8 + 4 + 8
 
 // String returns the receipt handle: opaque to its holder, and short.
 func (r receipt) String() string {
@@ -23,6 +25,7 @@ func (r receipt) String() string {
 	binary.BigEndian.PutUint64(b[0:], r.queue)
 	binary.BigEndian.PutUint64(b[8:], r.message)
 	binary.BigEndian.PutUint32(b[16:], uint32(r.delivery))
+	binary.BigEndian.PutUint64(b[20:], uint64(r.visibility))
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
@@ -32,7 +35,12 @@ func parseReceipt(handle string, queue uint64) (receipt, error) {
 	if base64.RawURLEncoding.DecodedLen(len(handle)) == receiptBytes {
 		// Fewer bytes come of line breaks, which Decode passes over.
 		if n, err := base64.RawURLEncoding.Strict().Decode(b[:], []byte(handle)); err == nil && n == receiptBytes {
-			r := receipt{binary.BigEndian.Uint64(b[0:]), binary.BigEndian.Uint64(b[8:]), int32(binary.BigEndian.Uint32(b[16:]))}
+			r := receipt{
+				queue:      binary.BigEndian.Uint64(b[0:]),
+				message:    binary.BigEndian.Uint64(b[8:]),
+				delivery:   int32(binary.BigEndian.Uint32(b[16:])),
+				visibility: time.Duration(binary.BigEndian.Uint64(b[20:])),
+			}
 			if r.queue == queue {
 				return r, nil
 			}

@@ -5,12 +5,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"omnibus/bus/spec"
 )
 
 func TestReceiptHandleReadsBackAsItWasWritten(t *testing.T) {
-	for _, want := range []receipt{{}, {1, 2, 3}, {1<<64 - 1, 1<<64 - 1, 1<<31 - 1}} {
+	for _, want := range []receipt{{}, {1, 2, 3, time.Second}, {1<<64 - 1, 1<<64 - 1, 1<<31 - 1, spec.MaxVisibility}} {
 		if got, err := parseReceipt(want.String(), want.queue); err != nil || got != want {
 			t.Errorf("%+v reads back as %+v, %v", want, got, err)
 		}
@@ -28,9 +29,9 @@ func TestLongGarbageIsCutInTheError(t *testing.T) {
 // FuzzParseReceipt checks that a handle is either the one way in which a receipt
 // is written, or refused.
 func FuzzParseReceipt(f *testing.F) {
-	good := receipt{7, 8, 9}.String()
-	zero := receipt{7, 8, 0}.String()
-	for _, s := range []string{"", "x", good, good + "=", good[1:], good + "\n", " " + good, good[:len(good)-1] + "_", receipt{6, 8, 9}.String(), "\n" + zero[:len(zero)-1]} {
+	good := receipt{7, 8, 9, 10}.String()
+	zero := receipt{7, 8, 0, 0}.String()
+	for _, s := range []string{"", "x", good, good + "=", good[1:], good + "\n", " " + good, good[:len(good)-1] + "_", receipt{6, 8, 9, 10}.String(), "\n" + zero[:len(zero)-1]} {
 		f.Add(s, uint64(7))
 	}
 	f.Fuzz(func(t *testing.T, s string, queue uint64) {

@@ -74,9 +74,10 @@ func errorAs(err error, i any) bool {
 	return ok && errors.As(err, p)
 }
 
+// subscription receives from one queue with a visibility timeout of its own.
 type subscription struct {
 	q          *engine.Queue
-	visibility atomic.Pointer[time.Duration] // nil: the queue's own
+	visibility *time.Duration // nil: the queue's own
 	wait       time.Duration
 	lateAcks   atomic.Int64
 	ahead      ahead
@@ -84,10 +85,12 @@ type subscription struct {
 }
 
 func newSubscription(q *engine.Queue, visibility *time.Duration, wait time.Duration) *subscription {
-	s := &subscription{q: q, wait: wait}
-	s.visibility.Store(visibility)
-	return s
+	return &subscription{q: q, visibility: visibility, wait: wait}
 }
+
+// restlessPoll is the least time between two polls of which the first found
+// nothing, for a receiver that does not wait in the engine.
+const restlessPoll = 250 * time.Millisecond
 
 // ReceiveBatch waits in the engine, which wakes it when there is a message. It
 // returns neither message nor error when the wait is over or was paused, and is
@@ -98,26 +101,15 @@ func (s *subscription) ReceiveBatch(ctx context.Context, _ int) ([]*cdk.Message,
 		return nil, nil
 	}
 	defer end()
-	want := s.ahead.next()
-	r := engine.ReceiveRequest{Max: min(want, spec.MaxBatchEntries), Visibility: s.visibility.Load(), Wait: &s.wait}
-	ds, err := s.q.Receive(pollCtx, r)
-	for got := len(ds); err == nil && got == r.Max && len(ds) < want; {
-		r.Max, r.Wait = min(want-len(ds), spec.MaxBatchEntries), new(time.Duration(0))
-		more, moreErr := s.q.Receive(pollCtx, r)
-		if moreErr != nil {
-			break // what there is is handed out; the next call meets the error again
-		}
-		got = len(more)
-		ds = append(ds, more...)
+	ds, err := s.receive(pollCtx)
+	if len(ds) == 0 && err == nil && s.wait < restlessPoll {
+		rest(pollCtx, restlessPoll-s.wait)
 	}
 	if err != nil {
 		if pollCtx.Err() != nil && ctx.Err() == nil {
 			return nil, nil // paused
 		}
 		return nil, err
-	}
-	if len(ds) > 0 {
-		s.ahead.fetched(len(ds), time.Until(ds[0].VisibleAt))
 	}
 	ms := make([]*cdk.Message, len(ds))
 	for i := range ds {
@@ -126,21 +118,61 @@ func (s *subscription) ReceiveBatch(ctx context.Context, _ int) ([]*cdk.Message,
 	return ms, nil
 }
 
+// receive takes as many messages from the engine as the receiver is to have.
+func (s *subscription) receive(ctx context.Context) ([]engine.Delivery, error) {
+	want := s.ahead.next()
+	r := engine.ReceiveRequest{Max: min(want, spec.MaxBatchEntries), Visibility: s.visibility, Wait: &s.wait}
+	ds, err := s.q.Receive(ctx, r)
+	for got := len(ds); err == nil && got == r.Max && len(ds) < want; {
+		r.Max, r.Wait = min(want-len(ds), spec.MaxBatchEntries), new(time.Duration(0))
+		more, moreErr := s.q.Receive(ctx, r)
+		if moreErr != nil {
+			break // what there is is handed out; the next call meets the error again
+		}
+		got = len(more)
+		ds = append(ds, more...)
+	}
+	if len(ds) > 0 {
+		s.ahead.fetched(len(ds), time.Until(ds[0].VisibleAt))
+	}
+	return ds, err
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// delivery is the AckID of a received message.
+type delivery struct {
+	handle   string
+	settling driver.Settling
+}
+
 func (s *subscription) message(d *engine.Delivery) *cdk.Message {
 	body, metadata, typed := driver.Decode(d.Body, d.Attributes)
+	held := &delivery{handle: d.ReceiptHandle}
 	return &cdk.Message{
 		LoggableID: d.ID,
 		Body:       body,
 		Metadata:   metadata,
-		AckID:      d.ReceiptHandle,
+		AckID:      held,
 		AsFunc: func(i any) bool {
-			p, ok := i.(*driver.Details)
-			if ok {
+			switch p := i.(type) {
+			case *driver.Details:
 				*p = details(d)
 				p.Attributes = typed
 				p.VisibleAt, _ = s.q.VisibleAt(d.ReceiptHandle)
+			case **driver.Settling:
+				*p = &held.settling
+			default:
+				return false
 			}
-			return ok
+			return true
 		},
 	}
 }
@@ -163,25 +195,31 @@ func details(d *engine.Delivery) driver.Details {
 
 // SendAcks deletes messages. What comes too late is counted and is no error: an
 // error would end the Subscription.
-func (s *subscription) SendAcks(ctx context.Context, ids []cdk.AckID) error {
+func (s *subscription) SendAcks(ctx context.Context, ids []cdk.AckID) (err error) {
 	for _, id := range ids {
-		deleted, err := s.q.Delete(id.(string))
-		if errors.Is(err, spec.QueueDoesNotExist) {
-			return err
-		}
-		if !deleted {
+		d := id.(*delivery)
+		deleted, ackErr := s.q.Delete(d.handle)
+		switch {
+		case errors.Is(ackErr, spec.QueueDoesNotExist):
+			err = ackErr
+		case !deleted:
 			s.lateAcks.Add(1)
+			ackErr = errLate
 		}
+		d.settling.Tell(ackErr)
 	}
-	return nil
+	return err
 }
+
+var errLate = driver.LeaseLost(errors.New("membus: the acknowledgement came too late; the message is, or was, delivered again"))
 
 func (s *subscription) CanNack() bool { return true }
 
-// SendNacks makes messages visible at once. A lease that is lost needs no nack.
+// SendNacks makes messages visible at once. A delivery whose lease is lost, or that
+// was settled, needs no nack.
 func (s *subscription) SendNacks(ctx context.Context, ids []cdk.AckID) error {
 	for _, id := range ids {
-		if err := s.q.ChangeVisibility(id.(string), 0); errors.Is(err, spec.QueueDoesNotExist) {
+		if err := s.q.ChangeVisibility(id.(*delivery).handle, 0); errors.Is(err, spec.QueueDoesNotExist) {
 			return err
 		}
 	}

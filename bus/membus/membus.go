@@ -48,17 +48,15 @@
 //
 //   - Message.BeforeSend: **driver.SendOptions
 //   - Message.AfterSend: *driver.Sent
-//   - Message: *driver.Details
+//   - Message: *driver.Details, **driver.Settling
 //   - Topic, Subscription: **engine.Queue
 //   - Error: **spec.Error
 package membus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
-	"time"
 
 	"gocloud.dev/gcerrors"
 	"gocloud.dev/pubsub"
@@ -161,14 +159,13 @@ type queue struct {
 }
 
 func open(e *engine.Engine, q *engine.Queue, p params) *queue {
-	sub := newSubscription(q, p.visibility, p.wait)
-	return &queue{
-		engine:   e,
-		q:        q,
-		sub:      sub,
-		topicEnd: pubsub.NewTopic(&topic{q}, sendBatches),
-		subEnd:   pubsub.NewSubscription(sub, receiveBatches, nil),
-	}
+	opened := &queue{engine: e, q: q, topicEnd: pubsub.NewTopic(&topic{q}, sendBatches)}
+	opened.subscribe(newSubscription(q, p.visibility, p.wait))
+	return opened
+}
+
+func (q *queue) subscribe(s *subscription) {
+	q.sub, q.subEnd = s, pubsub.NewSubscription(s, receiveBatches, nil)
 }
 
 func (q *queue) Topic() *pubsub.Topic                   { return q.topicEnd }
@@ -176,9 +173,9 @@ func (q *queue) Subscription() *pubsub.Subscription     { return q.subEnd }
 func (q *queue) ErrorCode(err error) gcerrors.ErrorCode { return driver.ErrorCode(err) }
 func (q *queue) Close(context.Context) error            { return nil }
 
-// MessageControls declares what travels on messages: all there is.
+// MessageControls declares all that can be declared.
 func (q *queue) MessageControls() []driver.Control {
-	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter}
+	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter, driver.ControlAckResults}
 }
 
 func (q *queue) Attributes(ctx context.Context) (spec.QueueAttributes, error) {
@@ -187,25 +184,6 @@ func (q *queue) Attributes(ctx context.Context) (spec.QueueAttributes, error) {
 
 func (q *queue) SetAttributes(ctx context.Context, s spec.QueueSettings) error {
 	return q.q.SetAttributes(s)
-}
-
-func (q *queue) SetReceiveVisibility(d time.Duration) error {
-	if err := spec.CheckVisibility(d); err != nil {
-		return err
-	}
-	q.sub.visibility.Store(&d)
-	return nil
-}
-
-func (q *queue) ChangeVisibility(ctx context.Context, changes []driver.VisibilityChange) []error {
-	errs := make([]error, len(changes))
-	for i, c := range changes {
-		errs[i] = q.q.ChangeVisibility(c.ReceiptHandle, c.Timeout)
-	}
-	if errors.Join(errs...) == nil {
-		return nil
-	}
-	return errs
 }
 
 func (q *queue) Purge(context.Context) error  { return q.q.Purge() }

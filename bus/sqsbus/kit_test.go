@@ -41,6 +41,8 @@ func TestStockConformance(t *testing.T) {
 		Faults: map[string]string{
 			"nack":               nacks,
 			"nack-others":        nacks,
+			"counts":             nacks,
+			"stale-nack":         "1: a nack that is refused ends the Subscription",
 			"dead-letters":       nacks,
 			"attribute-limits":   shared,
 			"message-size":       shared,

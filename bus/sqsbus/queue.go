@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -85,17 +84,6 @@ func (r *receiving) OpenReceiver(o driver.ReceiverOptions) (driver.Queue, error)
 	return r.receive(options), nil
 }
 
-// SetReceiveVisibility sets the visibility timeout of what is received from now on.
-func (r *receiving) SetReceiveVisibility(d time.Duration) error {
-	if err := errors.Join(spec.CheckVisibility(d), spec.CheckWholeSeconds("VisibilityTimeout", d)); err != nil {
-		return err
-	}
-	r.subscription.receiver.mu.Lock()
-	defer r.subscription.receiver.mu.Unlock()
-	r.subscription.receiver.visibility = &d
-	return nil
-}
-
 func (r *receiving) Topic() *pubsub.Topic {
 	if r.first {
 		return r.topic
@@ -131,7 +119,7 @@ func (q *queue) ErrorCode(err error) gcerrors.ErrorCode { return errorCode(err) 
 
 // MessageControls declares what travels on messages: all there is.
 func (q *queue) MessageControls() []driver.Control {
-	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter}
+	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter, driver.ControlAckResults}
 }
 
 func (q *queue) Purge(ctx context.Context) error {

@@ -160,8 +160,7 @@ func (q *queue) GiveBack(ctx context.Context, handles []string, after time.Durat
 		errs := q.changer.do(ctx, false, changes...)
 		for i, err := range errs {
 			if err == nil {
-				ds[i].settle()
-				q.deliveries.done(ds[i])
+				ds[i].settle() // known still, so that nothing more is done with it
 			}
 		}
 		return errs

@@ -19,7 +19,7 @@ func TestProtocol(t *testing.T) {
 		Address: endpoint,
 		Header:  "x-amzn-query-error",
 		Update:  *update,
-		Words:   map[string]*regexp.Regexp{"RECEIPT": regexp.MustCompile(`ReceiptHandle(?:":"|>)([\w-]{27})`)},
+		Words:   map[string]*regexp.Regexp{"RECEIPT": regexp.MustCompile(`ReceiptHandle(?:":"|>)([\w-]{38})`)},
 	}
 	p.Play(t, "testdata/protocol/*.txt")
 }
