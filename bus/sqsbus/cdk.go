@@ -193,7 +193,7 @@ func (s *subscription) SendAcks(_ context.Context, ids []cdk.AckID) error {
 		d := id.(*delivery)
 		d.take()
 		if d.isSettled() {
-			d.tell(errLost)
+			d.settling.Tell(errLost)
 			continue
 		}
 		s.unanswered.Add(1)
@@ -215,7 +215,7 @@ func (s *subscription) acked(d *delivery, err error) {
 	case err != nil && !ended:
 		s.receiver.fail(err)
 	}
-	d.tell(err)
+	d.settling.Tell(err)
 }
 
 func (s *subscription) CanNack() bool { return true }

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"omnibus/bus/driver"
 	"omnibus/bus/spec"
 )
 
@@ -45,7 +46,7 @@ func (d *deleter) ack(m *delivery, answered func(error)) {
 		d.deliveries.done(m)
 		if err != nil {
 			d.log.Info("sqsbus: acknowledged too late", "queue", d.queue, "message", aws.ToString(m.message.MessageId), "error", err)
-			err = leaseLost(err)
+			err = driver.LeaseLost(err)
 		}
 		answered(err)
 	})

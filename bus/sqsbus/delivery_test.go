@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -201,5 +202,36 @@ func TestWhatBecomesOfAnAcknowledgementIsTold(t *testing.T) {
 		if n, _ := q.LateAcks(); n != 2 {
 			t.Errorf("%d late acknowledgements; want 2", n)
 		}
+	})
+}
+
+func TestLeasesOfManyMessagesAreRenewedInFewRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=30s")
+		defer shutDown(t, q)
+		send(t, q, numbered(25)...)
+		var ms []*pubsub.Message
+		var wg sync.WaitGroup
+		for range 25 {
+			m := receive(t, q, time.Second)
+			bus.Details(m) // it is the program's
+			ms = append(ms, m)
+		}
+		before := e.count("ChangeMessageVisibilityBatch")
+		time.Sleep(20 * time.Second)
+		if errs := q.Renew(t.Context(), ms...); errs != nil {
+			t.Error(errs)
+		}
+		if n := e.count("ChangeMessageVisibilityBatch") - before; n != 3 {
+			t.Errorf("%d requests renewed 25 leases; want 3", n)
+		}
+		time.Sleep(29 * time.Second)
+		e.counts(t, 0, 25, 0)
+		for _, m := range ms {
+			wg.Go(m.Ack)
+		}
+		wg.Wait()
 	})
 }

@@ -181,6 +181,10 @@
 //   - A dead-letter queue must exist before a queue that names it is created.
 //   - Redrive of a number of messages moves them one by one, since SQS's tasks know
 //     no number; a failure in between leaves a message in both queues.
+//   - Bury sends to the dead-letter queue and deletes then; if the deletion fails the
+//     message is in both queues. SQS does not know where a buried message came from:
+//     a Redrive that names neither a queue nor a number is a task of SQS's own, and
+//     leaves it where it is. With either the message moves.
 //   - A lease that has been lost is not asked for: changing its visibility fails
 //     with MessageNotInflight, and giving it back does nothing, without a request.
 //   - Every OverLimit on a receive, 120,000 messages in flight, is waited out.

@@ -1,7 +1,6 @@
 package sqsbus
 
 import (
-	"fmt"
 	"sync"
 	"time"
 
@@ -31,17 +30,7 @@ type delivery struct {
 }
 
 // errLost is the error of a delivery whose lease is lost.
-var errLost = leaseLost(spec.Errorf(spec.MessageNotInflight, "its visibility timeout is over, or it was settled"))
-
-// leaseLost says that err means that a lease is lost.
-func leaseLost(err error) error { return fmt.Errorf("%w: %w", driver.ErrLeaseLost, err) }
-
-// tell tells the program what became of its acknowledgement, if it has asked.
-func (d *delivery) tell(err error) {
-	if d.settling.Acked != nil {
-		d.settling.Acked(err)
-	}
-}
+var errLost = driver.LeaseLost(spec.Errorf(spec.MessageNotInflight, "the message's visibility timeout is over, or it was settled"))
 
 // end returns when the lease ends, or zero if it is lost.
 func (d *delivery) end() time.Time {

@@ -3,7 +3,6 @@ package sqsbus
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 
@@ -35,9 +34,10 @@ type queue struct {
 	own        *ownVisibility
 	topic      *pubsub.Topic
 
-	mu  sync.Mutex      // guards all below
-	arn string          // "" until it has been asked for
-	odd map[string]bool // attributes of which it was said that they are odd
+	mu    sync.Mutex      // guards all below
+	arn   string          // "" until it has been asked for
+	grave string          // URL of the dead-letter queue, "" until it has been asked for
+	odd   map[string]bool // attributes of which it was said that they are odd
 }
 
 // A receiving is a queue with a receiving end.
@@ -110,7 +110,7 @@ func (r *receiving) Close(ctx context.Context) error {
 	r.deleter.join.wait(ctx)
 	r.changer.join.wait(ctx)
 	if n := r.subscription.unanswered.Load(); n > 0 {
-		return fmt.Errorf("sqsbus: %d acknowledgements were not confirmed: %w", n, ctx.Err())
+		return &driver.UnconfirmedError{Acks: int(n), Err: ctx.Err()}
 	}
 	return ctx.Err()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"omnibus/bus/driver"
 	"omnibus/bus/spec"
 )
 
@@ -142,9 +143,9 @@ func (q *queue) moveSome(ctx context.Context, to string, most int) (int, error) 
 		for i, m := range out.Messages {
 			name := to
 			if name == "" {
-				name = m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]
+				name = sourceOf(&m)
 			}
-			if name == "" { // it was sent here, and came from nowhere
+			if name == "" {
 				left = append(left, m)
 				continue
 			}
@@ -157,6 +158,16 @@ func (q *queue) moveSome(ctx context.Context, to string, most int) (int, error) 
 		}
 	}
 	return moved, nil
+}
+
+// sourceOf returns the ARN or the name of the queue that a dead letter came from, or ""
+// if it was sent here and came from nowhere. Of a message that was buried, SQS does not
+// tell; an attribute does.
+func sourceOf(m *types.Message) string {
+	if arn := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; arn != "" {
+		return arn
+	}
+	return aws.ToString(m.MessageAttributes[driver.DeadLetterSource].StringValue)
 }
 
 // giveBack makes messages visible again. One that fails becomes so by itself.
@@ -178,15 +189,9 @@ func (q *queue) move(ctx context.Context, m types.Message, name string, targets 
 		}
 		targets[name] = to
 	}
-	in := &sqs.SendMessageInput{QueueUrl: &to, MessageBody: m.Body, MessageAttributes: m.MessageAttributes}
-	setID(&in.MessageGroupId, m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)])
+	in := copyOf(&m, to)
 	if spec.IsFIFOName(q.name) {
 		in.MessageDeduplicationId = aws.String(rand.Text()) // the message's own may be known to the queue still
-	}
-	if trace := m.Attributes[string(types.MessageSystemAttributeNameAWSTraceHeader)]; trace != "" {
-		in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{
-			string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {DataType: aws.String("String"), StringValue: &trace},
-		}
 	}
 	if _, err := q.client.SendMessage(ctx, in); err != nil {
 		return err

@@ -60,7 +60,7 @@ func (q *queue) attributes(ctx context.Context) (map[string]string, error) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.arn = out.Attributes[string(types.QueueAttributeNameQueueArn)]
+	q.arn, q.grave = out.Attributes[string(types.QueueAttributeNameQueueArn)], ""
 	return out.Attributes, nil
 }
 
@@ -97,6 +97,9 @@ func (q *queue) SetAttributes(ctx context.Context, s spec.QueueSettings) error {
 	if err == nil && s.Visibility != nil {
 		q.own.set(*s.Visibility)
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.grave = ""
 	return err
 }
 

@@ -73,7 +73,7 @@ func (c *changer) do(ctx context.Context, urgent bool, changes ...change) []erro
 // that it means so.
 func refused(err error) error {
 	if errors.Is(err, spec.MessageNotInflight) || errors.Is(err, spec.ReceiptHandleIsInvalid) {
-		return leaseLost(err)
+		return driver.LeaseLost(err)
 	}
 	return err
 }
