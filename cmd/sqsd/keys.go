@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"omnibus/bus/sigv4"
+	"omnibus/bus/snsserver"
 	"omnibus/bus/sqsserver"
 )
 
@@ -26,14 +27,15 @@ func readKeys(path string) (sigv4.Keys, error) {
 	return keys, nil
 }
 
-// signed lets in requests that are signed with one of the keys, and probes.
+// signed lets in requests that are signed with one of the keys, probes, and what
+// AWS too takes without a signature.
 type signed struct {
 	next http.Handler
 	keys sigv4.Keys
 }
 
 func (s *signed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if isHealth(r.URL.Path) {
+	if isHealth(r.URL.Path) || snsserver.Unsigned(r) {
 		s.next.ServeHTTP(w, r)
 		return
 	}

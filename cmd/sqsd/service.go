@@ -6,9 +6,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-
-	"omnibus/bus/engine"
-	"omnibus/bus/sqsserver"
 )
 
 // service is the endpoint, with the pages beside it that are no part of AWS:
@@ -21,7 +18,7 @@ import (
 type service struct {
 	config  *config
 	inspect bool
-	server  atomic.Pointer[sqsserver.Server] // a reset puts another in its place
+	server  atomic.Pointer[endpoint] // a reset puts another in its place
 
 	mu       sync.Mutex // held by who puts a server in place
 	draining bool
@@ -40,11 +37,11 @@ func newService(ctx context.Context, c *config, inspect bool) (*service, []strin
 func (s *service) reset(ctx context.Context) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	server := sqsserver.New(s.config.options(engine.New(&engine.Options{Lenient: s.config.lenient})))
+	server := newEndpoint(s.config)
 	var names []string
 	if s.config.queues != "" {
 		var err error
-		if names, err = createQueues(ctx, server, s.config.queues); err != nil {
+		if names, err = createQueues(ctx, server.Server, s.config.queues); err != nil {
 			return nil, err
 		}
 	}
@@ -68,7 +65,7 @@ func (s *service) drain() {
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; {
 	case isHealth(path):
-		writeJSON(w, `{"services": {"sqs": "running"}}`)
+		writeJSON(w, `{"services": {"sns": "running", "sqs": "running", "sts": "running"}}`)
 	case s.inspect && path == "/messages" && r.Method == http.MethodGet:
 		s.server.Load().ServeMessages(w, r)
 	case s.inspect && path == "/reset" && r.Method == http.MethodPost:

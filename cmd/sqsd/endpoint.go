@@ -1,0 +1,30 @@
+package main
+
+import (
+	"net/http"
+
+	"omnibus/bus/engine"
+	"omnibus/bus/snsserver"
+	"omnibus/bus/sqsserver"
+)
+
+// endpoint is SQS, with SNS and STS beside it on the same address.
+type endpoint struct {
+	*sqsserver.Server
+	topics *snsserver.Server
+	all    http.Handler
+}
+
+func newEndpoint(c *config) *endpoint {
+	queues := sqsserver.New(c.options(engine.New(&engine.Options{Lenient: c.lenient})))
+	topics := snsserver.New(&snsserver.Options{Queues: queues, Region: c.region, Account: c.account, Base: queues.Base})
+	return &endpoint{queues, topics, snsserver.Beside(topics, queues)}
+}
+
+func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.all.ServeHTTP(w, r) }
+
+// Drain ends what waits: polls, and deliveries that are to be tried again.
+func (e *endpoint) Drain() {
+	e.Server.Drain()
+	e.topics.Close()
+}
