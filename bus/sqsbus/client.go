@@ -124,7 +124,8 @@ func (c bodyInMemory) Do(r *http.Request) (*http.Response, error) {
 	return c.client.Do(r)
 }
 
-// noRedirect has redirects answered as they are, as the SDK's own client does.
+// noRedirect makes an answer that redirects the outcome of its request, as it is with
+// the SDK's own client.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // load returns the configuration that the program was given or the SDK's own

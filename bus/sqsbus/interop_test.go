@@ -13,6 +13,7 @@ import (
 
 	"omnibus/bus"
 	"omnibus/bus/spec"
+	"omnibus/workers"
 )
 
 // This file tests queues that are opened with driver=stock, beside ours.
@@ -130,6 +131,45 @@ func exchange(t *testing.T, i int, sent traveller, from, to *bus.Queue) {
 	}
 }
 
+func TestDetailsTellWhenTheLeaseOfAStockDeliveryEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{Visibility: new(5 * time.Second)})
+		q := e.open(t, "?driver=stock")
+		defer shutDown(t, q)
+		send(t, q, "m")
+		m := receive(t, q, time.Second)
+		if left := time.Until(bus.Details(m).VisibleAt); left <= 4*time.Second || left > 5*time.Second {
+			t.Errorf("the lease ends in %v; want 5s", left)
+		}
+		time.Sleep(5 * time.Second)
+		if at := bus.Details(m).VisibleAt; !at.IsZero() {
+			t.Errorf("the lease is over, and ends at %v", at)
+		}
+		m.Ack()
+	})
+}
+
+func TestAConsumerHandlesWhatTheStockDriverReceives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?driver=stock&wait=20s")
+		defer shutDown(t, q)
+		const n = 30
+		send(t, q, numbered(n)...)
+		c := &workers.Consumer{Queue: q, Concurrency: 4, Max: n, Handler: func(context.Context, *pubsub.Message) error { return nil }}
+		if err := c.Run(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if s := c.Stats(); s.Deleted != n || s.Lost != 0 {
+			t.Errorf("%d messages were deleted of %d, %d lost", s.Deleted, n, s.Lost)
+		}
+		time.Sleep(time.Second)
+		e.counts(t, 0, 0, 0)
+	})
+}
+
 func TestTheStockDriverComesAsItIs(t *testing.T) {
 	for params, idle := range map[string]int{"?driver=stock": 236, "?driver=stock&wait=20s": 3} {
 		synctest.Test(t, func(t *testing.T) {
@@ -151,7 +191,7 @@ func TestTheStockDriverComesAsItIs(t *testing.T) {
 			if n := e.count("ReceiveMessage"); n < idle*9/10 || n > idle*11/10+1 {
 				t.Errorf("%s: %d requests in an idle minute; the stock driver makes %d", params, n, idle)
 			}
-			if counts := b.Meter().Counts(); len(counts) != 1 || counts[0].Requests < int64(idle)*9/10 {
+			if counts := b.Meter().Counts(); len(counts) != 2 || counts[1].Requests < int64(idle)*9/10 { // one reads the visibility timeout
 				t.Errorf("counted are %+v", counts)
 			}
 			var client *sqs.Client

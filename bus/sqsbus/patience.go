@@ -23,11 +23,11 @@ import (
 // tries as it takes: while AWS answers with its own faults or throttles, while
 // connections drop or hang, and, once a request of this client has been
 // answered, whatever goes wrong before the next one reaches AWS (names that do
-// not resolve, credentials that cannot be refreshed). So are they when this
-// machine's clock is wrong, which the SDK then corrects, and when credentials have
-// expired that are renewed by who issues them. Access that is denied, a queue that
-// does not exist and a request that is invalid fail at once. Controls are tried
-// five times, since somebody waits for their answer.
+// not resolve, credentials that cannot be refreshed). A request that was refused
+// because this machine's clock is wrong is tried again, since the SDK corrects that,
+// and so is one whose credentials had expired, if their issuer gives new ones. Access
+// that is denied, a queue that does not exist and a request that is invalid fail at
+// once. Controls are tried five times, since somebody waits for their answer.
 type patience struct {
 	log         *slog.Logger
 	credentials aws.CredentialsProvider // nil if there are none
@@ -78,7 +78,7 @@ func (p *patience) try(ctx context.Context, in middleware.InitializeInput, next 
 	return out, metadata, err
 }
 
-// errHangs is the error of a request that is not answered.
+// errHangs is the error of a request that was not answered in time.
 var errHangs = errors.New("sqsbus: no answer in time")
 
 // dataActions are the actions that carry messages and what becomes of them.
@@ -101,8 +101,8 @@ func patiently(ctx context.Context) context.Context {
 	return context.WithValue(ctx, patientKey{}, true)
 }
 
-// retryable is what the SDK tries again, were it asked to: among it, requests that
-// were refused for a clock that has been corrected now.
+// retryable knows what the SDK itself would try again: among other things, requests
+// refused for a wrong clock, which it has corrected by then.
 var retryable = retry.IsErrorRetryables(retry.DefaultRetryables)
 
 // transient reports whether another try may help.
@@ -121,7 +121,7 @@ func (p *patience) transient(ctx context.Context, err error) bool {
 	return retryable.IsErrorRetryable(err) == aws.TrueTernary
 }
 
-// renews reports whether there will be other credentials, and has them asked for.
+// renews reports whether other credentials can be had, and makes the SDK ask for them.
 func (p *patience) renews(ctx context.Context) bool {
 	if p.credentials == nil {
 		return false
@@ -148,8 +148,7 @@ func (p *patience) unanswered(err error) bool {
 	return retryable.IsErrorRetryable(err) == aws.TrueTernary // a name that does not resolve is none of these
 }
 
-// logRetry logs that what has been tried so often will be tried again: at the first
-// time and at every tenth.
+// logRetry logs, after the first try and every tenth, that there will be another.
 func logRetry(log *slog.Logger, action string, tries int, err error) {
 	if tries == 1 || tries%10 == 0 {
 		log.Warn("sqsbus: will retry", "action", action, "tries", tries, "error", err)

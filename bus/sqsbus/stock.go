@@ -2,6 +2,7 @@ package sqsbus
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,7 +33,7 @@ type stock struct {
 func (b *Backend) openStock(ctx context.Context, cfg aws.Config, a *address, closeIdle func()) *stock {
 	controls := &queue{client: b.newSQS(cfg, a.queue), url: a.queue, name: a.name, log: b.options.Logger}
 	controls.own = &ownVisibility{client: controls.client, queue: a.queue, log: b.options.Logger}
-	client, closeOwn := b.newStock(cfg, a.queue)
+	client, closeOwn := b.newStock(cfg, controls)
 	return &stock{
 		topic: awssnssqs.OpenSQSTopic(ctx, client, a.queue, nil),
 		sub: awssnssqs.OpenSubscription(ctx, client, a.queue, &awssnssqs.SubscriptionOptions{
@@ -44,9 +45,9 @@ func (b *Backend) openStock(ctx context.Context, cfg aws.Config, a *address, clo
 }
 
 // newStock returns a client as the Go CDK's own URLs give it to the stock driver. It
-// counts its calls, but not how often the SDK tries each, and it has [zeros], for
-// messages whose delay is to be 0.
-func (b *Backend) newStock(cfg aws.Config, queue string) (client *sqs.Client, closeIdle func()) {
+// counts its calls, but not how often the SDK tries each. Two middlewares are for what
+// the controls promise: [zeros], for a delay of 0, and [leaseEnds].
+func (b *Backend) newStock(cfg aws.Config, q *queue) (client *sqs.Client, closeIdle func()) {
 	cfg.Retryer = func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) { o.RateLimiter = ratelimit.None })
 	}
@@ -59,11 +60,46 @@ func (b *Backend) newStock(cfg aws.Config, queue string) (client *sqs.Client, cl
 	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
 		o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error {
 			return firstError(
-				s.Initialize.Add(&metering{meter: b.options.Meter, queue: queue}, middleware.After),
+				s.Initialize.Add(leaseEnds{q.own}, middleware.Before),
+				s.Initialize.Add(&metering{meter: b.options.Meter, queue: q.url}, middleware.After),
 				s.Build.Add(zeros{}, middleware.Before),
 			)
 		})
 	}), closeIdle
+}
+
+// leaseEnds is the middleware that tells when the lease of each message received ends,
+// in a system attribute of this package's own, leaseEnd. The queue's own visibility
+// timeout is read before the first receive.
+type leaseEnds struct{ own *ownVisibility }
+
+// leaseEnd is the name of the attribute. Its value is a time in milliseconds since 1970.
+const leaseEnd = "OmnibusLeaseEnd"
+
+func (leaseEnds) ID() string { return "OmnibusLeaseEnds" }
+
+func (l leaseEnds) HandleInitialize(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+	middleware.InitializeOutput, middleware.Metadata, error,
+) {
+	if _, ok := in.Parameters.(*sqs.ReceiveMessageInput); !ok {
+		return next.HandleInitialize(ctx, in)
+	}
+	visibility, err := l.own.get(ctx)
+	if err != nil {
+		return middleware.InitializeOutput{}, middleware.Metadata{}, err
+	}
+	out, metadata, err := next.HandleInitialize(ctx, in)
+	if received, ok := out.Result.(*sqs.ReceiveMessageOutput); ok && err == nil {
+		end := strconv.FormatInt(time.Now().Add(visibility).UnixMilli(), 10)
+		for i := range received.Messages {
+			m := &received.Messages[i]
+			if m.Attributes == nil {
+				m.Attributes = map[string]string{}
+			}
+			m.Attributes[leaseEnd] = end
+		}
+	}
+	return out, metadata, err
 }
 
 func (s *stock) Topic() *pubsub.Topic                   { return s.topic }

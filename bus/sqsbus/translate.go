@@ -3,6 +3,7 @@ package sqsbus
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
@@ -87,7 +88,8 @@ func (translator) Sent(as func(any) bool) (driver.Sent, bool) {
 // text.
 const base64Key = "base64encoded"
 
-// Details reads a message that was received. When its lease ends is not known.
+// Details reads a message that was received. When its lease ends is known if [stock]
+// has received it.
 func (translator) Details(as func(any) bool) (driver.Details, bool) {
 	var m types.Message
 	if !as(&m) {
@@ -102,6 +104,9 @@ func (translator) Details(as func(any) bool) (driver.Details, bool) {
 			d.Attributes = map[string]spec.Attribute{}
 		}
 		d.Attributes[name] = attribute(v)
+	}
+	if end := milliseconds(m.Attributes[leaseEnd]); time.Now().Before(end) {
+		d.VisibleAt = end
 	}
 	return d, true
 }

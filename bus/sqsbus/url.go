@@ -16,14 +16,13 @@ import (
 
 // An address is what a URL says.
 type address struct {
-	scheme   string
-	name     string // of the queue; "" if the URL names a place only
-	queue    string // the queue's URL, as requests name it
-	topicARN string // of awssns URLs
-	endpoint string // where requests go; "" means where the SDK sends them
-	home     string // region in which the place is to which requests go, "" if it is not of AWS
-	region   string // for which requests are signed; "" means that of the configuration
-	keep     url.Values
+	name     string     // of the queue; "" if the URL names a place only
+	queue    string     // the queue's URL, as requests name it
+	topicARN string     // of awssns URLs
+	endpoint string     // where requests go; "" means where the SDK sends them
+	home     string     // region in which the place is to which requests go, "" if it is not of AWS
+	region   string     // for which requests are signed; "" means that of the configuration
+	keep     url.Values // parameters that the URLs of queues created or listed have too
 
 	receive receiveOptions
 	sns     string // ARN of the topic whose envelopes are opened
@@ -46,7 +45,7 @@ var (
 
 // parse reads a URL that names a queue, a topic, or a place if nameless is set.
 func parse(u *url.URL, nameless bool) (*address, error) {
-	a := &address{scheme: u.Scheme, config: url.Values{}, keep: url.Values{}}
+	a := &address{config: url.Values{}, keep: url.Values{}}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return nil, invalid("the parameters do not parse: %v", err)
@@ -205,17 +204,18 @@ func (a *address) setEndpoint(value string) error {
 
 // reachable returns the URL that opens the queue which AWS or an endpoint calls
 // queue. What an endpoint calls itself need not be reachable from here, so the URL
-// has the host that was asked. Its parameters have what else is needed: an endpoint
-// below a path, the region, and whatever was said of the connection.
+// has the host that was asked. What else it takes to open it is in its parameters: an
+// endpoint below a path, the region, and whatever was said of the connection.
 func (a *address) reachable(queue string) (string, error) {
-	q, err := url.Parse(queue)
-	if err != nil || q.Host == "" {
-		return "", fmt.Errorf("sqsbus: the endpoint answered with the queue URL %q", queue)
+	called, err := url.Parse(queue)
+	if err != nil || called.Host == "" {
+		return "", fmt.Errorf("sqsbus: the endpoint answered with the queue URL %q", driver.Redact(queue))
 	}
+	q := url.URL{Path: called.Path, RawPath: called.RawPath}
 	keep := maps.Clone(a.keep)
 	keep.Del("hostname_immutable")
 	keep.Del("region")
-	if a.endpoint == "" { // the SDK finds the endpoint, as it did now
+	if a.endpoint == "" { // the SDK has found the endpoint, and will again
 		q.Scheme, q.Host = SchemeSQS, awsHost(a.region, false, false)
 	} else {
 		e, err := url.Parse(a.endpoint)
