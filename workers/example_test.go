@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log"
 	"strings"
+	"time"
 
 	"gocloud.dev/pubsub"
+	"golang.org/x/time/rate"
 
 	"omnibus/bus"
 	_ "omnibus/bus/membus"
@@ -77,4 +79,71 @@ func ExampleMonitor() {
 		log.Fatal(err)
 	}
 	// Output: 0 visible, 1 delayed
+}
+
+// A typed handler gets what the body says. A body that cannot be decoded is not
+// tried again.
+func ExampleJSON() {
+	ctx := context.Background()
+	q, err := bus.Open(ctx, "mem://example-json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer q.Shutdown(ctx)
+	type Donor struct {
+		Name     string
+		Donation float64
+	}
+	m, err := workers.JSONCodec().Message(Donor{"Harper Pierce", 97.5})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := q.Topic.Send(ctx, m); err != nil {
+		log.Fatal(err)
+	}
+	c := &workers.Consumer{Queue: q, Max: 1, Handler: workers.JSON(func(ctx context.Context, d Donor, m *pubsub.Message) error {
+		fmt.Printf("%s gave %.2f; the body is %s\n", d.Name, d.Donation, m.Metadata[workers.ContentType])
+		return nil
+	})}
+	if err := c.Run(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// Output: Harper Pierce gave 97.50; the body is application/json
+}
+
+// Middleware is around the handler, the first outermost: here each donation is
+// charged once, though it was sent twice, at most a hundred a second, and each try
+// may take five seconds.
+func ExampleConsumer_middleware() {
+	ctx := context.Background()
+	q, err := bus.Open(ctx, "mem://example-middleware")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer q.Shutdown(ctx)
+	for range 2 {
+		if err := q.Topic.Send(ctx, &pubsub.Message{Body: []byte("donation 17")}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	c := &workers.Consumer{
+		Queue: q,
+		Middleware: []workers.Middleware{
+			workers.Deduplicate(new(workers.MemoryStore), &workers.DeduplicateOptions{
+				Key: func(m *pubsub.Message) string { return string(m.Body) },
+			}),
+			workers.RateLimit(rate.NewLimiter(100, 1)),
+			workers.Timeout(5 * time.Second),
+		},
+		Handler: func(ctx context.Context, m *pubsub.Message) error {
+			fmt.Printf("charge %s\n", m.Body)
+			return nil
+		},
+		Max: 2,
+	}
+	err = c.Run(ctx)
+	fmt.Println(c.Stats().Deleted, "acknowledged", err)
+	// Output:
+	// charge donation 17
+	// 2 acknowledged <nil>
 }
