@@ -58,9 +58,34 @@ func Deduplicate(m *pubsub.Message, id string) {
 	set(m, ControlGroups, driver.SendOptions{Deduplication: id})
 }
 
+// OfferAttribute is [SetAttribute] for an attribute that may be left out: it is sent
+// if the message has room for it, in number and in bytes, beside all others. Send
+// does not fail for it. Call it last.
+func OfferAttribute(m *pubsub.Message, name string, a Attribute) {
+	offer(m, driver.SendOptions{Offered: []spec.NamedAttribute{{Name: name, Attribute: a}}})
+}
+
+// TraceHeader sets the system attribute AWSTraceHeader of a message that is about to
+// be sent, which AWS X-Ray reads and which is none of the 10 attributes; see
+// [MessageDetails]. A backend that has no such attribute ignores it.
+func TraceHeader(m *pubsub.Message, header string) {
+	offer(m, driver.SendOptions{TraceHeader: header})
+}
+
 // set has the message's BeforeSend merge o into what the backend will send. Send
 // fails with errors.ErrUnsupported if the backend has no such control.
 func set(m *pubsub.Message, c Control, o driver.SendOptions) {
+	merge(m, o, func() error {
+		return fmt.Errorf("bus: the backend of this topic has no control %q: %w", c, errors.ErrUnsupported)
+	})
+}
+
+// offer is set for what a backend may ignore.
+func offer(m *pubsub.Message, o driver.SendOptions) {
+	merge(m, o, func() error { return nil })
+}
+
+func merge(m *pubsub.Message, o driver.SendOptions, unknown func() error) {
 	before := m.BeforeSend
 	m.BeforeSend = func(as func(any) bool) error {
 		if before != nil {
@@ -78,7 +103,7 @@ func set(m *pubsub.Message, c Control, o driver.SendOptions) {
 				return err
 			}
 		}
-		return fmt.Errorf("bus: the backend of this topic has no control %q: %w", c, errors.ErrUnsupported)
+		return unknown()
 	}
 }
 

@@ -96,9 +96,20 @@ func keepsAttributeLimits(t *trial) {
 	_, err := q.trySend("twice", attribute("a", bus.String("1")), attribute("a", bus.String("2")))
 	t.refused(err, gcerrors.InvalidArgument, "two attributes of one name")
 	for _, n := range [][2]int{{10, 0}, {0, 10}, {6, 4}} {
-		q.send("as many as may be", some(n[0], n[1])...)
-		q.take().Ack()
+		opts := some(n[0], n[1])
+		q.send("as many as may be", append(opts, offered("offered", bus.String("for which there is no room")))...)
+		m := q.take()
+		if got := len(m.about.Attributes); got != 10 {
+			t.Errorf("of 10 attributes and one offered, %d came; want the 10", got)
+		}
+		m.Ack()
 	}
+	q.send("room for one", append(some(5, 4), offered("offered", bus.String("value")), offered("another", bus.String("value")))...)
+	m := q.take()
+	if a := m.about.Attributes["offered"]; a.StringValue != "value" || len(m.about.Attributes) != 10 {
+		t.Errorf("of 9 attributes and two offered came %v; want the 9 and the first offered", m.about.Attributes)
+	}
+	m.Ack()
 	q.none(1 * time.Second)
 }
 

@@ -110,7 +110,7 @@ var promises = []promise{
 	{name: "typed-attributes", keep: keepsTypedAttributes, needs: needs(types),
 		says: "attributes of every type arrive as they were sent, with metadata beside them"},
 	{name: "attribute-limits", keep: keepsAttributeLimits, needs: needs(types),
-		says: "a message has at most 10 attributes, metadata counted, with names, types and values that SQS allows"},
+		says: "a message has at most 10 attributes, metadata counted, with names, types and values that SQS allows; one that is offered fills the room that is left"},
 	{name: "message-size", keep: keepsMessageSize, needs: needs(types, attributes),
 		says: "a message of exactly the size that the queue allows is accepted, one byte more is refused"},
 	{name: "message-characters", keep: keepsMessageCharacters, needs: needs(types, attributes),

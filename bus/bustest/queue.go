@@ -61,6 +61,10 @@ func attribute(name string, a bus.Attribute) option {
 	return func(m *pubsub.Message) { bus.SetAttribute(m, name, a) }
 }
 
+func offered(name string, a bus.Attribute) option {
+	return func(m *pubsub.Message) { bus.OfferAttribute(m, name, a) }
+}
+
 // full returns the name under which the backend knows the trial's queue.
 func (t *trial) full(name string) string { return t.prefix + name }
 

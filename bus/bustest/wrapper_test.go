@@ -215,8 +215,10 @@ func (t *topicEnd) send(m *cdk.Message) error {
 		o = driver.SendOptions{}
 	}
 	body, attrs := driver.Encode(m.Body, m.Metadata, &o)
+	attrs = append(attrs, o.Attributes...)
+	attrs = append(attrs, o.Fitting(body, attrs, spec.MaxMessageBytes)...)
 	out := engine.Message{
-		Body: body, Attributes: append(attrs, o.Attributes...), Delay: o.Delay, Group: o.Group, Deduplication: o.Deduplication,
+		Body: body, Attributes: attrs, Delay: o.Delay, Group: o.Group, Deduplication: o.Deduplication,
 	}
 	t.w.mu.Lock()
 	t.w.sent++

@@ -151,13 +151,46 @@ func TestPollsEndWhenPausedAndBeginAgainAfterwards(t *testing.T) {
 	}
 }
 
+func TestWhatIsOfferedIsSentAsFarAsThereIsRoom(t *testing.T) {
+	named := func(names ...string) (attrs []spec.NamedAttribute) {
+		for _, n := range names {
+			attrs = append(attrs, spec.NamedAttribute{Name: n, Attribute: spec.Attribute{DataType: "String", StringValue: "v"}})
+		}
+		return attrs
+	}
+	nine := named("1", "2", "3", "4", "5", "6", "7", "8", "9")
+	for _, test := range []struct {
+		what     string
+		body     string
+		others   []spec.NamedAttribute
+		offered  []spec.NamedAttribute
+		maxBytes int
+		want     int
+	}{
+		{"room for both", "x", nil, named("a", "b"), 100, 2},
+		{"room for one", "x", nine, named("a", "b"), 1000, 1},
+		{"bytes for one", "x", nil, named("a", "b"), len("x") + len("aStringv"), 1},
+		{"no bytes", "x", nil, named("a"), len("aStringv"), 0},
+		{"bytes for the second", "x", nil, append(named("long"), named("b")...), len("x") + len("bStringv"), 1},
+		{"a name in use", "x", named("a"), named("a", "b"), 100, 1},
+		{"a bad name", "x", nil, named("a b", "b"), 100, 1},
+		{"a bad value", "x", nil, []spec.NamedAttribute{{Name: "a", Attribute: spec.Attribute{DataType: "String", StringValue: "\x00"}}}, 100, 0},
+		{"none", "x", nine, nil, 100, 0},
+	} {
+		o := SendOptions{Offered: test.offered}
+		if got := o.Fitting(test.body, test.others, test.maxBytes); len(got) != test.want {
+			t.Errorf("%s: %v fit; want %d", test.what, got, test.want)
+		}
+	}
+}
+
 func TestSendOptionsMerge(t *testing.T) {
-	one, two := SendOptions{Group: "g"}, SendOptions{Attributes: make([]spec.NamedAttribute, 2), Deduplication: "d"}
+	one, two := SendOptions{Group: "g", TraceHeader: "t"}, SendOptions{Attributes: make([]spec.NamedAttribute, 2), Deduplication: "d", Offered: make([]spec.NamedAttribute, 1)}
 	var o SendOptions
 	one.Merge(&o)
 	two.Merge(&o)
 	SendOptions{}.Merge(&o)
-	if o.Group != "g" || o.Deduplication != "d" || len(o.Attributes) != 2 || o.Delay != nil {
+	if o.Group != "g" || o.Deduplication != "d" || len(o.Attributes) != 2 || o.Delay != nil || len(o.Offered) != 1 || o.TraceHeader != "t" {
 		t.Errorf("merged options are %+v", o)
 	}
 }

@@ -16,6 +16,14 @@ type SendOptions struct {
 	Attributes    []spec.NamedAttribute
 	Group         string // message group id
 	Deduplication string // deduplication id
+
+	// Offered are attributes that are sent as far as there is room for them, see
+	// [SendOptions.Fitting].
+	Offered []spec.NamedAttribute
+
+	// TraceHeader is the system attribute AWSTraceHeader. A backend that has none
+	// ignores it.
+	TraceHeader string
 }
 
 // Merge sets what o says in to, and leaves the rest.
@@ -30,6 +38,28 @@ func (o SendOptions) Merge(to *SendOptions) {
 	if o.Deduplication != "" {
 		to.Deduplication = o.Deduplication
 	}
+	to.Offered = append(to.Offered, o.Offered...)
+	if o.TraceHeader != "" {
+		to.TraceHeader = o.TraceHeader
+	}
+}
+
+// Fitting returns those of the attributes offered that a message has room for, which
+// has the body and all other attributes given and may have maxBytes.
+func (o SendOptions) Fitting(body string, attrs []spec.NamedAttribute, maxBytes int) []spec.NamedAttribute {
+	if len(o.Offered) == 0 {
+		return nil
+	}
+	all := slices.Clone(attrs)
+	for _, a := range o.Offered {
+		with := append(all, a)
+		taken := slices.ContainsFunc(all, func(b spec.NamedAttribute) bool { return a.Name == b.Name })
+		sound := spec.CheckAttributes([]spec.NamedAttribute{a}) == nil
+		if sound && !taken && len(with) <= spec.MaxAttributes && spec.MessageSize(body, with) <= maxBytes {
+			all = with
+		}
+	}
+	return all[len(attrs):]
 }
 
 // CollectSendOptions calls a message's BeforeSend, which may be nil, and returns
@@ -77,6 +107,9 @@ type Details struct {
 	// receiver may get the message. It follows changes of the visibility timeout
 	// and is zero once the lease is lost.
 	VisibleAt time.Time
+
+	// TraceHeader is the system attribute AWSTraceHeader.
+	TraceHeader string
 
 	// DeadLetterSource is the queue that gave the message up to this one.
 	DeadLetterSource string

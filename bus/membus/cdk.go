@@ -36,12 +36,15 @@ func (t *topic) send(m *cdk.Message) error {
 		return err
 	}
 	body, attrs := driver.Encode(m.Body, m.Metadata, &o)
+	attrs = append(attrs, o.Attributes...)
+	attrs = append(attrs, o.Fitting(body, attrs, spec.MaxMessageBytes)...)
 	sent, err := t.q.Send(engine.Message{
 		Body:          body,
-		Attributes:    append(attrs, o.Attributes...),
+		Attributes:    attrs,
 		Delay:         o.Delay,
 		Group:         o.Group,
 		Deduplication: o.Deduplication,
+		TraceHeader:   o.TraceHeader,
 	})
 	if err != nil || m.AfterSend == nil {
 		return err
@@ -189,6 +192,7 @@ func details(d *engine.Delivery) driver.Details {
 		Deduplication:    d.Deduplication,
 		SequenceNumber:   d.SequenceNumber,
 		VisibleAt:        d.VisibleAt,
+		TraceHeader:      d.TraceHeader,
 		DeadLetterSource: d.DeadLetterSource,
 	}
 }

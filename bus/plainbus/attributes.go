@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	cdk "gocloud.dev/pubsub/driver"
+
+	"omnibus/bus/driver"
 	"omnibus/bus/spec"
 )
 
@@ -14,6 +17,18 @@ import (
 // "price=Number&photo=Binary.jpeg". Names and types have none of the two
 // separators in them.
 const typesKey = "omnibus.types"
+
+// offered returns the attributes offered that the message has room for.
+func offered(m *cdk.Message, o driver.SendOptions) []spec.NamedAttribute {
+	if len(o.Offered) == 0 {
+		return nil
+	}
+	all := slices.Clone(o.Attributes)
+	for name, value := range m.Metadata {
+		all = append(all, spec.NamedAttribute{Name: name, Attribute: spec.Attribute{DataType: "String", StringValue: value}})
+	}
+	return o.Fitting(string(m.Body), all, spec.MaxMessageBytes)
+}
 
 // encode adds typed attributes to metadata: the value as text, a binary one in
 // base64, and the type in the list. It does not change metadata.
@@ -47,9 +62,13 @@ func encode(metadata map[string]string, attrs []spec.NamedAttribute) (map[string
 		if a.IsBinary() {
 			out[a.Name] = base64.StdEncoding.EncodeToString(a.BinaryValue)
 		}
-		types = append(types, fmt.Sprintf("%s=%s", a.Name, a.DataType))
+		if a.DataType != "String" { // what has no type in the list is of that one
+			types = append(types, fmt.Sprintf("%s=%s", a.Name, a.DataType))
+		}
 	}
-	out[typesKey] = strings.Join(types, "&")
+	if len(types) > 0 {
+		out[typesKey] = strings.Join(types, "&")
+	}
 	return out, nil
 }
 

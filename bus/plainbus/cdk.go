@@ -37,7 +37,7 @@ func (t *topic) send(ctx context.Context, m *cdk.Message) error {
 	if o.Group != "" || o.Deduplication != "" {
 		return fmt.Errorf("the %s backend has no control %q: %w", Scheme, driver.ControlGroups, errors.ErrUnsupported)
 	}
-	metadata, err := encode(m.Metadata, o.Attributes)
+	metadata, err := encode(m.Metadata, append(o.Attributes, offered(m, o)...))
 	if err != nil {
 		return err
 	}

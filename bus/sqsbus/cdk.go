@@ -172,6 +172,7 @@ func details(m *types.Message) driver.Details {
 		Group:            system(types.MessageSystemAttributeNameMessageGroupId),
 		Deduplication:    system(types.MessageSystemAttributeNameMessageDeduplicationId),
 		SequenceNumber:   system(types.MessageSystemAttributeNameSequenceNumber),
+		TraceHeader:      system(types.MessageSystemAttributeNameAWSTraceHeader),
 		DeadLetterSource: system(types.MessageSystemAttributeNameDeadLetterQueueSourceArn),
 	}
 	d.ReceiveCount, _ = strconv.Atoi(system(types.MessageSystemAttributeNameApproximateReceiveCount))

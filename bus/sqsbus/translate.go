@@ -41,7 +41,23 @@ func setEntry(e *types.SendMessageBatchRequestEntry, o driver.SendOptions) error
 	}
 	setID(&e.MessageGroupId, o.Group)
 	setID(&e.MessageDeduplicationId, o.Deduplication)
-	return setAttributes(&e.MessageAttributes, o.Attributes, toWire)
+	if o.TraceHeader != "" {
+		e.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{
+			string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {DataType: aws.String("String"), StringValue: &o.TraceHeader},
+		}
+	}
+	if err := setAttributes(&e.MessageAttributes, o.Attributes, toWire); err != nil {
+		return err
+	}
+	return setAttributes(&e.MessageAttributes, fitting(o, e.MessageBody, e.MessageAttributes, attribute, spec.MaxMessageBytes), toWire)
+}
+
+// fitting returns the attributes offered that a message has room for.
+func fitting[V any](o driver.SendOptions, body *string, wire map[string]V, read func(V) spec.Attribute, maxBytes int) []spec.NamedAttribute {
+	if len(o.Offered) == 0 {
+		return nil
+	}
+	return o.Fitting(aws.ToString(body), attributes(wire, read), maxBytes)
 }
 
 func setPublish(e *snstypes.PublishBatchRequestEntry, o driver.SendOptions) error {
@@ -50,7 +66,10 @@ func setPublish(e *snstypes.PublishBatchRequestEntry, o driver.SendOptions) erro
 	}
 	setID(&e.MessageGroupId, o.Group)
 	setID(&e.MessageDeduplicationId, o.Deduplication)
-	return setAttributes(&e.MessageAttributes, o.Attributes, toPublish)
+	if err := setAttributes(&e.MessageAttributes, o.Attributes, toPublish); err != nil {
+		return err
+	}
+	return setAttributes(&e.MessageAttributes, fitting(o, e.Message, e.MessageAttributes, published, snsMessageBytes), toPublish)
 }
 
 func setAttributes[V any](to *map[string]V, attrs []spec.NamedAttribute, write func(spec.Attribute) V) error {
