@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,32 +20,44 @@ import (
 	"omnibus/bus/sqsbus"
 )
 
+// module is the module's path, which stands in go.mod and in imports alone.
+var module = strings.TrimSuffix(reflect.TypeFor[bus.Queue]().PkgPath(), "/bus")
+
+// local returns a package's path without the module's, "." for the one at the top,
+// and whether it is one of the module's.
+func local(pkg string) (string, bool) {
+	if pkg == module {
+		return ".", true
+	}
+	return strings.CutPrefix(pkg, module+"/")
+}
+
 // mayImport says which packages of this module each package may import, tests
 // apart. Packages not named may import all.
 var mayImport = map[string][]string{
-	"omnibus":                           {},
-	"omnibus/bus/spec":                  {},
-	"omnibus/bus/engine":                {"omnibus/bus/spec"},
-	"omnibus/bus/driver":                {"omnibus/bus/spec"},
-	"omnibus/bus":                       {"omnibus/bus/driver", "omnibus/bus/spec"},
-	"omnibus/bus/membus":                {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/engine", "omnibus/bus/spec"},
-	"omnibus/bus/plainbus":              {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
-	"omnibus/bus/sigv4":                 {},
-	"omnibus/bus/sqsserver":             {"omnibus/bus/engine", "omnibus/bus/internal/accesspolicy", "omnibus/bus/internal/inprocess", "omnibus/bus/spec"},
-	"omnibus/bus/topics":                {"omnibus/bus/engine", "omnibus/bus/spec"},
-	"omnibus/bus/snsserver":             {"omnibus/bus/internal/accesspolicy", "omnibus/bus/internal/inprocess", "omnibus/bus/sigv4", "omnibus/bus/spec", "omnibus/bus/topics"},
-	"omnibus/bus/internal/accesspolicy": {},
-	"omnibus/bus/internal/inprocess":    {},
-	"omnibus/bus/internal/protocoltest": {},
-	"omnibus/bus/sqsbus":                {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
-	"omnibus/bus/bustest":               {"omnibus/bus", "omnibus/bus/driver", "omnibus/bus/spec"},
-	"omnibus/workers":                   {"omnibus/bus"},
-	"omnibus/lab":                       {"omnibus", "omnibus/bus", "omnibus/workers"},
+	".":                         {},
+	"bus/spec":                  {},
+	"bus/engine":                {"bus/spec"},
+	"bus/driver":                {"bus/spec"},
+	"bus":                       {"bus/driver", "bus/spec"},
+	"bus/membus":                {"bus", "bus/driver", "bus/engine", "bus/spec"},
+	"bus/plainbus":              {"bus", "bus/driver", "bus/spec"},
+	"bus/sigv4":                 {},
+	"bus/sqsserver":             {"bus/engine", "bus/internal/accesspolicy", "bus/internal/inprocess", "bus/spec"},
+	"bus/topics":                {"bus/engine", "bus/spec"},
+	"bus/snsserver":             {"bus/internal/accesspolicy", "bus/internal/inprocess", "bus/sigv4", "bus/spec", "bus/topics"},
+	"bus/internal/accesspolicy": {},
+	"bus/internal/inprocess":    {},
+	"bus/internal/protocoltest": {},
+	"bus/sqsbus":                {"bus", "bus/driver", "bus/spec"},
+	"bus/bustest":               {"bus", "bus/driver", "bus/spec"},
+	"workers":                   {"bus"},
+	"lab":                       {".", "bus", "workers"},
 }
 
 // standardOnly are the packages that import nothing from outside.
-var standardOnly = []string{"omnibus", "omnibus/bus/spec", "omnibus/bus/engine", "omnibus/bus/topics", "omnibus/bus/sigv4", "omnibus/bus/sqsserver", "omnibus/bus/snsserver",
-	"omnibus/bus/internal/accesspolicy", "omnibus/bus/internal/inprocess", "omnibus/bus/internal/protocoltest", "omnibus/cmd/sqsd"}
+var standardOnly = []string{".", "bus/spec", "bus/engine", "bus/topics", "bus/sigv4", "bus/sqsserver", "bus/snsserver",
+	"bus/internal/accesspolicy", "bus/internal/inprocess", "bus/internal/protocoltest", "cmd/sqsd"}
 
 // Imports point one way: commands over workers over bus over its drivers;
 // backends never import each other.
@@ -56,13 +69,13 @@ func TestImportsPointOneWay(t *testing.T) {
 	seen := 0
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Fields(line)
-		pkg, imports := fields[0], fields[1:]
+		pkg, _ := local(fields[0])
 		allowed, limited := mayImport[pkg]
 		if limited {
 			seen++
 		}
-		for _, imp := range imports {
-			ours := imp == "omnibus" || strings.HasPrefix(imp, "omnibus/")
+		for _, imp := range fields[1:] {
+			imp, ours := local(imp)
 			if ours && limited && !slices.Contains(allowed, imp) {
 				t.Errorf("%s must not import %s", pkg, imp)
 			}
@@ -128,7 +141,7 @@ func TestREADMEControlsAreWhatBackendsDeclare(t *testing.T) {
 func TestEveryBackendsPackageIsNamedWhereItIsMissing(t *testing.T) {
 	for _, scheme := range bus.DefaultMux().Schemes() {
 		_, err := new(bus.Mux).Open(t.Context(), scheme+"://host/0/name")
-		if err == nil || !strings.Contains(err.Error(), "backend of package omnibus/bus/") {
+		if err == nil || !strings.Contains(err.Error(), "backend of package "+module+"/bus/") {
 			t.Errorf("a mux that does not know %s says: %v", scheme, err)
 		}
 	}
@@ -197,8 +210,8 @@ func TestREADMEMapIsComplete(t *testing.T) {
 	}
 	text := readme(t)
 	for pkg := range strings.Lines(string(out)) {
-		path := strings.TrimPrefix(strings.TrimSpace(pkg), "omnibus/")
-		if path != "omnibus" && !strings.Contains(text, "| `"+path+"` |") {
+		path, _ := local(strings.TrimSpace(pkg))
+		if path != "." && !strings.Contains(text, "| `"+path+"` |") {
 			t.Errorf("README.md's map of the packages lacks %s", path)
 		}
 	}

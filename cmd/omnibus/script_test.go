@@ -23,7 +23,7 @@ import (
 //	until TIMEOUT PATTERN PROGRAM ARG...  runs the program until it prints that
 func TestScripts(t *testing.T) {
 	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin, "omnibus/cmd/omnibus", "omnibus/cmd/sqsd")
+	build := exec.Command("go", "build", "-o", bin, ".", "../sqsd")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
