@@ -373,7 +373,7 @@ func TestNoCommandShowsSecretsOfTheURL(t *testing.T) {
 			for _, args := range [][]string{append(args, "-queue", url), append(args, url)} {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t)
-					w.tty = true
+					w.tty = c.name == "purge" // which asks there
 					w.stdin = "no\n"
 					r := w.run(args...)
 					if r.status == 0 || strings.Contains(r.stdout+r.stderr, secret) {

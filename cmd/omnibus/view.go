@@ -10,6 +10,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"omnibus/bus"
 	"omnibus/lab"
 )
 
@@ -102,7 +103,7 @@ func (v *view) View() tea.View {
 	var b strings.Builder
 	line := func(s string) { b.WriteString(ansi.Truncate(s, max(20, v.width), "…") + "\n") }
 	elapsed := v.now.Sub(v.start).Truncate(time.Second / 10)
-	line(titleStyle.Render("omnibus lab") + faintStyle.Render(fmt.Sprintf("  %s  speed %d  %v", visible(v.lab.URL), v.lab.Speed, elapsed)))
+	line(titleStyle.Render("omnibus lab") + faintStyle.Render(fmt.Sprintf("  %s  speed %d  %v", visible(bus.Redact(v.lab.URL)), v.lab.Speed, elapsed)))
 	line("")
 	for i, count := range []struct {
 		name string

@@ -86,7 +86,7 @@ func TestWhatMessagesSayCannotForgeLinesOrCommandATerminal(t *testing.T) {
 func TestWhatTheLabShowsCannotForgeLinesOrCommandATerminal(t *testing.T) {
 	sent := lab.Event{Event: lab.EventSent, Worker: "slow producer", Producer: hostile, JobType: hostile, Body: lab.NewBody([]byte(hostile))}
 	failed := lab.Event{Event: lab.EventFailed, Worker: "slow consumer", Error: hostile}
-	v := newView(&lab.Lab{URL: "mem://" + hostile}, func() {})
+	v := newView(&lab.Lab{URL: "mem://forged\u009b2J\u202e"}, func() {})
 	v.width = 10000
 	v.Update(sent)
 	v.Update(failed)
@@ -107,6 +107,13 @@ func TestWhatTheLabShowsCannotForgeLinesOrCommandATerminal(t *testing.T) {
 			}
 			wantHarmless(t, out.String())
 		}
+	}
+}
+
+func TestTheLabsViewShowsNoSecretsOfTheURL(t *testing.T) {
+	v := newView(&lab.Lab{URL: "mem://mynewq?token=PW-s3cr3t"}, func() {})
+	if picture := v.View().Content; strings.Contains(picture, "PW-s3cr3t") || !strings.Contains(picture, "mem://mynewq") {
+		t.Errorf("the view is\n%s\nwant the URL without its secret", picture)
 	}
 }
 
