@@ -5,8 +5,11 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 	"unicode/utf8"
 
+	"omnibus/bus"
 	"omnibus/bus/spec"
 )
 
@@ -52,6 +55,32 @@ func TestAnEnvelopesAttributesArriveAsTheyWereSent(t *testing.T) {
 	if !reflect.DeepEqual(attrs, want) {
 		t.Errorf("the attributes are\n%+v; want\n%+v", attrs, want)
 	}
+}
+
+func TestAMessageInAnEnvelopeIsAsItWasPublished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?snstopicarn="+topicARN)
+		defer shutDown(t, q)
+		e.engineSend(t, wireMessage{MessageBody: snsBody(topicARN, "//4AgA==", `
+			"base64encoded" : {"Type":"String","Value":"true"},
+			"a__0x20__key" : {"Type":"String","Value":"100%25"},
+			"Donation" : {"Type":"Number","Value":"97.50"},
+			"Photo" : {"Type":"Binary","Value":"AP+A/g=="}`)})
+		m := receive(t, q, time.Second)
+		defer m.Ack()
+		got := bus.Details(m).Attributes
+		if string(m.Body) != "\xff\xfe\x00\x80" || m.Metadata["a key"] != "100%" || len(got) != 3 {
+			t.Errorf("%q came with the metadata %q and the attributes %+v", m.Body, m.Metadata, got)
+		}
+		if a := got["Donation"]; a.DataType != "Number" || a.StringValue != "97.50" {
+			t.Errorf("a Number came as %+v", a)
+		}
+		if a := got["Photo"]; a.DataType != "Binary" || string(a.BinaryValue) != "\x00\xff\x80\xfe" {
+			t.Errorf("a Binary came as %+v", a)
+		}
+	})
 }
 
 func TestWhatIsNoEnvelopeOfTheTopicIsLeftAsItIs(t *testing.T) {
