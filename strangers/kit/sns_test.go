@@ -16,10 +16,13 @@ import (
 	"omnibus/bus"
 )
 
-// A message sent to an SNS topic reaches every queue that is subscribed to it, in
-// SNS's envelope or raw, and is received as it was sent.
-func TestFauxqsFanOut(t *testing.T) {
-	origin := origin(t, "FAUXQS_ENDPOINT")
+func TestSqsdFanOut(t *testing.T)   { fanOut(t, "SQSD_ENDPOINT") }
+func TestFauxqsFanOut(t *testing.T) { fanOut(t, "FAUXQS_ENDPOINT") }
+
+// fanOut checks that a message sent to an SNS topic reaches every queue that is
+// subscribed to it, in SNS's envelope or raw, and is received as it was sent.
+func fanOut(t *testing.T, variable string) {
+	origin := origin(t, variable)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	mux := new(bus.Mux)
