@@ -55,9 +55,12 @@ var mayImport = map[string][]string{
 	"lab":                       {".", "bus", "workers"},
 }
 
-// standardOnly are the packages that import nothing from outside.
+// standardOnly are the packages that import nothing from outside, but for what
+// mayImportOutside says: sqsd reads YAML, which the standard library does not.
 var standardOnly = []string{".", "bus/spec", "bus/engine", "bus/topics", "bus/sigv4", "bus/sqsserver", "bus/snsserver",
 	"bus/internal/accesspolicy", "bus/internal/inprocess", "bus/internal/protocoltest", "cmd/sqsd"}
+
+var mayImportOutside = map[string][]string{"cmd/sqsd": {"go.yaml.in/yaml/v3"}}
 
 // Imports point one way: commands over workers over bus over its drivers;
 // backends never import each other.
@@ -79,7 +82,7 @@ func TestImportsPointOneWay(t *testing.T) {
 			if ours && limited && !slices.Contains(allowed, imp) {
 				t.Errorf("%s must not import %s", pkg, imp)
 			}
-			if !ours && slices.Contains(standardOnly, pkg) && strings.Contains(strings.Split(imp, "/")[0], ".") {
+			if !ours && slices.Contains(standardOnly, pkg) && strings.Contains(strings.Split(imp, "/")[0], ".") && !slices.Contains(mayImportOutside[pkg], imp) {
 				t.Errorf("%s must not import %s: it is standard library only", pkg, imp)
 			}
 		}

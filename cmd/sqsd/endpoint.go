@@ -23,6 +23,9 @@ func newEndpoint(c *config) *endpoint {
 
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.all.ServeHTTP(w, r) }
 
+// Client returns a client that the endpoint answers without a socket.
+func (e *endpoint) Client() *http.Client { return snsserver.Client(e.all) }
+
 // Drain ends what waits: polls, and deliveries that are to be tried again.
 func (e *endpoint) Drain() {
 	e.Server.Drain()

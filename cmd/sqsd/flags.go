@@ -41,12 +41,19 @@ in the environment too: -allow-remote as SQSD_ALLOW_REMOTE, and so on.
 
 const example = `
 Example:
-  sqsd -lenient -queues queues.json
+  sqsd -lenient -queues queues.yaml
 
-where queues.json may be
-  {"donors-dead": {},
-   "donors": {"DelaySeconds": "5",
-              "RedrivePolicy": {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:donors-dead", "maxReceiveCount": 3}}}
+where queues.yaml has queues by name, each with its attributes as CreateQueue takes
+them, its tags, and its dead-letter queue by name, and may be
+  donors:
+    VisibilityTimeout: 60
+    dlq: donors-dead
+    maxReceiveCount: 3
+    tags: {team: blue}
+  donors-dead: {}
+or in JSON
+  {"donors": {"VisibilityTimeout": 60, "dlq": "donors-dead", "maxReceiveCount": 3, "tags": {"team": "blue"}},
+   "donors-dead": {}}
 `
 
 func parse(args []string, stdout io.Writer) (*config, error) {
@@ -70,7 +77,7 @@ func parse(args []string, stdout io.Writer) (*config, error) {
 	})
 	f.StringVar(&c.region, "region", "us-east-1", "`region` in the queues' ARNs")
 	f.StringVar(&c.account, "account", "000000000000", "account `id` in queue URLs and ARNs, 12 digits")
-	f.StringVar(&c.queues, "queues", "", "`file` of queues to create at start, in JSON: names, and attributes as CreateQueue takes them")
+	f.StringVar(&c.queues, "queues", "", "`file` of queues to create at start, in YAML or JSON")
 	f.BoolVar(&c.lenient, "lenient", false, "let queues be purged, and names of deleted ones used again, within a minute")
 	f.StringVar(&c.externalURL, "external-url", "", "`URL` that queue URLs begin with; default what a request was sent to, or what a proxy's X-Forwarded-Proto, -Host and -Prefix say")
 	f.BoolVar(&c.inspect, "inspect", false, "serve GET /messages?QueueUrl=… and POST /reset, for tests, beyond loopback too")

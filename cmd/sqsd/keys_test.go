@@ -16,7 +16,7 @@ import (
 
 func client(d *daemon, id, secret string) *sqs.Client {
 	return sqs.New(sqs.Options{
-		Region: "us-east-1", BaseEndpoint: &d.base, Retryer: aws.NopRetryer{},
+		Region: "us-east-1", BaseEndpoint: &d.base,
 		Credentials: credentials.NewStaticCredentialsProvider(id, secret, ""),
 	})
 }
@@ -29,7 +29,7 @@ func TestKeysLetInWhoSigns(t *testing.T) {
 	d := start(t, "-keys", path)
 	ctx := t.Context()
 	ours := client(d, "AKIDDONORS", "a secret")
-	q, err := ours.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("donors")})
+	q, err := ours.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("donors"), Attributes: map[string]string{"VisibilityTimeout": "0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,9 +37,14 @@ func TestKeysLetInWhoSigns(t *testing.T) {
 	if _, err := ours.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: q.QueueUrl, MessageBody: &body}); err != nil {
 		t.Fatal(err)
 	}
+	// The SDK may close a connection under an answer (docs/traps.md, 19), and then
+	// asks again.
 	got, err := ours.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: q.QueueUrl})
-	if err != nil || len(got.Messages) != 1 || *got.Messages[0].Body != body {
-		t.Errorf("%d messages, %v", len(got.Messages), err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Messages) != 1 || *got.Messages[0].Body != body {
+		t.Errorf("%d messages", len(got.Messages))
 	}
 	for _, test := range []struct{ id, secret, code string }{
 		{"AKIDDONORS", "another", "SignatureDoesNotMatch"}, {"AKIDOTHER", "a secret", "InvalidClientTokenId"},

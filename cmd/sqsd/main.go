@@ -2,7 +2,7 @@
 // loopback socket. It keeps queues and messages in memory, so they end with it.
 //
 //	sqsd                                    listens on 127.0.0.1:9324
-//	sqsd -queues queues.json                creates queues at start
+//	sqsd -queues queues.yaml                creates queues at start
 //	sqsd -addr 0.0.0.0:9324 -keys keys.ini  lets those in who sign with one of the keys
 //	sqsd -addr 0.0.0.0:9324 -allow-remote   lets all in
 //

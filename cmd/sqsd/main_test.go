@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -112,29 +110,6 @@ func TestTakenPortIsAnError(t *testing.T) {
 	}
 }
 
-func TestQueueFileErrorsNameTheLine(t *testing.T) {
-	for _, test := range []struct{ text, want string }{
-		{"", ":1: byte 0: the file ends in the middle of a value"},
-		{"[]", ":1: byte 1: want an object of queues, found ["},
-		{"{\n\"a\": {},\n\"b\": 5\n}", ":3: byte 17: queue b: want an object of attributes"},
-		{"{\n\"a\": {\"x\":\n", ":3: byte 13: the file ends in the middle of a value"},
-		{"{\n\"a\" {}}", ":2: byte 6: queue a: expected colon after object key"},
-		{"{} {}", ":1: byte 4: something follows the object of queues"},
-		{"{\n\n\"a b\": {}}", ":3: queue a b: Can only include alphanumeric characters"},
-		{"{\"a\": {},\n\"b\": {\"DelaySeconds\": 901}}", ":2: queue b: Invalid value for the parameter DelaySeconds."},
-		{"{\"a\": {\"RedrivePolicy\": {\"deadLetterTargetArn\": \"arn:aws:sqs:us-east-1:000000000000:b\", \"maxReceiveCount\": 3}}, \"b\": {}}", ":1: queue a: "},
-	} {
-		path := filepath.Join(t.TempDir(), "queues.json")
-		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		var out bytes.Buffer
-		if status := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-queues", path}, &out, &out); status != exitFailed || !strings.Contains(out.String(), path+test.want) {
-			t.Errorf("%q: status %d, %s; want %s", test.text, status, out.String(), test.want)
-		}
-	}
-}
-
 // daemon is a running sqsd.
 type daemon struct {
 	t    *testing.T
@@ -159,7 +134,7 @@ func start(t *testing.T, args ...string) *daemon {
 			d.base, _, _ = strings.Cut(base, ",")
 		}
 		if bus, ok := strings.CutPrefix(lines.Text(), "BUS_URL="); ok {
-			d.bus = bus
+			d.bus = strings.TrimSuffix(bus, " omnibus create")
 			go io.Copy(io.Discard, r)
 			t.Cleanup(stop)
 			return d
@@ -182,32 +157,6 @@ func (d *daemon) call(url, form string) string {
 		d.t.Fatal(err)
 	}
 	return string(answer)
-}
-
-func TestQueuesOfTheFileAreThereAtStart(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "queues.json")
-	text := `{
-		"dead": {},
-		"donors": {"DelaySeconds": "5", "VisibilityTimeout": 7,
-			"RedrivePolicy": {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123456789012:dead", "maxReceiveCount": 3}},
-		"orders.fifo": {"ContentBasedDeduplication": true}
-	}`
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	d := start(t, "-queues", path, "-region", "eu-west-1", "-account", "123456789012")
-	if want := d.base + "/123456789012/dead"; d.bus != want {
-		t.Errorf("BUS_URL is %s, want %s", d.bus, want)
-	}
-	got := d.call(d.base+"/123456789012/donors", "Action=GetQueueAttributes&AttributeName.1=All")
-	for _, want := range []string{"<Name>DelaySeconds</Name><Value>5</Value>", "<Name>VisibilityTimeout</Name><Value>7</Value>", "maxReceiveCount&quot;:3", "arn:aws:sqs:eu-west-1:123456789012:donors"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("donors has no %s: %s", want, got)
-		}
-	}
-	if got := d.call(d.base+"/123456789012/orders.fifo", "Action=SendMessage&MessageBody=a&MessageGroupId=g"); !strings.Contains(got, "<SequenceNumber>") {
-		t.Error(got)
-	}
 }
 
 func TestLenientPurgesTwice(t *testing.T) {

@@ -2,57 +2,95 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
-	"strings"
-
-	"omnibus/bus/sqsserver"
 )
 
-// queueFile is the file of -queues: an object with a member for each queue, its
-// name and its attributes as CreateQueue takes them. Values may be written as
-// numbers, booleans and, for policies, objects. A queue must stand behind the
-// dead-letter queue that it names.
-type queueFile []queueSpec
-
-type queueSpec struct {
-	name       string
-	attributes map[string]string
-	line       int
-}
-
-// createQueues creates the queues of a file through the server itself, so that
-// the file means what the API means. It returns their names.
-func createQueues(ctx context.Context, server *sqsserver.Server, path string) ([]string, error) {
+// readQueueFile reads the file of -queues.
+func readQueueFile(path string) (*queueFile, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	queues, err := parseQueues(text)
+	f, err := parseQueueFile(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w", path, err)
 	}
-	var names []string
-	for _, q := range queues {
-		if err := create(ctx, server, q); err != nil {
-			return nil, fmt.Errorf("%s:%d: queue %s: %w", path, q.line, q.name, err)
-		}
-		names = append(names, q.name)
-	}
-	return names, nil
+	return f, nil
 }
 
-// create calls CreateQueue.
-func create(ctx context.Context, server *sqsserver.Server, q queueSpec) error {
-	if strings.HasSuffix(q.name, ".fifo") && q.attributes["FifoQueue"] == "" {
-		q.attributes["FifoQueue"] = "true" // the name says it
+// create creates what the file says, through the server itself, so that the file
+// means what the API means. Redrive policies come last: a queue may stand before
+// its dead-letter queue. An error begins with the line.
+func (f *queueFile) create(ctx context.Context, client *http.Client) error {
+	urls := map[string]string{}
+	for _, step := range []func(*queueSpec) error{
+		func(q *queueSpec) (err error) {
+			urls[q.name], err = q.create(ctx, client)
+			return err
+		},
+		func(q *queueSpec) error { return q.setRedrive(ctx, client, urls) },
+	} {
+		for _, q := range f.queues {
+			if err := step(q); err != nil {
+				return &lineError{q.line, fmt.Errorf("queue %s: %w", q.name, err)}
+			}
+		}
 	}
-	body, err := json.Marshal(map[string]any{"QueueName": q.name, "Attributes": q.attributes})
+	return nil
+}
+
+const redrivePolicy = "RedrivePolicy"
+
+// create creates the queue without its redrive policy, and returns its URL.
+func (q *queueSpec) create(ctx context.Context, client *http.Client) (string, error) {
+	attributes := map[string]string{}
+	for name, value := range q.attributes {
+		if name != redrivePolicy {
+			attributes[name] = value
+		}
+	}
+	in := map[string]any{"QueueName": q.name, "Attributes": attributes}
+	if len(q.tags) > 0 {
+		in["tags"] = q.tags
+	}
+	var out struct{ QueueURL string }
+	err := call(ctx, client, "CreateQueue", in, &out)
+	return out.QueueURL, err
+}
+
+// setRedrive sets the queue's redrive policy, if it has one.
+func (q *queueSpec) setRedrive(ctx context.Context, client *http.Client, urls map[string]string) error {
+	policy := q.attributes[redrivePolicy]
+	if q.dlq != "" {
+		url, there := urls[q.dlq]
+		if !there {
+			return fmt.Errorf("its dlq %s is not in the file", q.dlq)
+		}
+		var dlq struct{ Attributes map[string]string }
+		if err := call(ctx, client, "GetQueueAttributes", map[string]any{"QueueUrl": url, "AttributeNames": []string{"QueueArn"}}, &dlq); err != nil {
+			return err
+		}
+		text, err := json.Marshal(map[string]string{"deadLetterTargetArn": dlq.Attributes["QueueArn"], "maxReceiveCount": q.maxReceiveCount})
+		if err != nil {
+			return err
+		}
+		policy = string(text)
+	}
+	if policy == "" {
+		return nil
+	}
+	return call(ctx, client, "SetQueueAttributes", map[string]any{"QueueUrl": urls[q.name], "Attributes": map[string]string{redrivePolicy: policy}}, nil)
+}
+
+// call calls an action of SQS.
+func call(ctx context.Context, client *http.Client, action string, in, out any) error {
+	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
@@ -60,78 +98,21 @@ func create(ctx context.Context, server *sqsserver.Server, q queueSpec) error {
 	if err != nil {
 		return err
 	}
-	req.Header.Set("X-Amz-Target", "AmazonSQS.CreateQueue")
-	resp, err := server.Client().Do(req)
+	req.Header.Set("X-Amz-Target", "AmazonSQS."+action)
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusOK {
-		return nil
+		if out == nil {
+			return nil
+		}
+		return json.NewDecoder(resp.Body).Decode(out)
 	}
 	var answer struct{ Message string }
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 		return err
 	}
-	return errors.New(answer.Message)
-}
-
-// parseQueues reads a queue file. Errors begin with the line.
-func parseQueues(text []byte) (queueFile, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	lineAt := func(offset int64) int { return 1 + bytes.Count(text[:min(offset, int64(len(text)))], []byte("\n")) }
-	fail := func(err error) (queueFile, error) {
-		offset := d.InputOffset()
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			offset = syntax.Offset
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			offset, err = int64(len(text)), errors.New("the file ends in the middle of a value")
-		}
-		return nil, fmt.Errorf("%d: byte %d: %w", lineAt(offset), offset, err)
-	}
-	token, err := d.Token()
-	if err != nil {
-		return fail(err)
-	}
-	if token != json.Delim('{') {
-		return fail(fmt.Errorf("want an object of queues, found %v", token))
-	}
-	var queues queueFile
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return fail(err)
-		}
-		name := token.(string) // what else a member begins with, Token refuses
-		q := queueSpec{name: name, attributes: map[string]string{}, line: lineAt(d.InputOffset())}
-		var raw map[string]json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			if errors.As(err, new(*json.UnmarshalTypeError)) {
-				err = errors.New("want an object of attributes")
-			}
-			return fail(fmt.Errorf("queue %s: %w", name, err))
-		}
-		for attribute, value := range raw {
-			q.attributes[attribute] = attributeText(value)
-		}
-		queues = append(queues, q)
-	}
-	if _, err := d.Token(); err != nil {
-		return fail(err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fail(errors.New("something follows the object of queues"))
-	}
-	return queues, nil
-}
-
-// attributeText returns a value as the API takes it: a text.
-func attributeText(value json.RawMessage) string {
-	var s string
-	if json.Unmarshal(value, &s) == nil {
-		return s
-	}
-	return string(value)
+	return errors.New(cmp.Or(answer.Message, resp.Status))
 }

@@ -45,17 +45,18 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	remote := c.remote(l.Addr().(*net.TCPAddr).AddrPort().Addr(), stderr)
-	s, names, err := newService(ctx, c, !remote || c.inspect)
+	s, err := newService(ctx, c, !remote || c.inspect)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	name := "donors"
-	if len(names) > 0 {
-		name = names[0]
-	}
 	address := "http://" + reachable(l.Addr().(*net.TCPAddr)).String()
-	base := cmp.Or(strings.TrimRight(c.externalURL, "/"), address)
-	fmt.Fprintf(stdout, "sqsd: listening on %s, in memory\nBUS_URL=%s/%s/%s\n", address, base, c.account, name)
+	fmt.Fprintf(stdout, "sqsd: listening on %s, in memory\n", address)
+	bus := "BUS_URL=" + cmp.Or(strings.TrimRight(c.externalURL, "/"), address) + "/" + c.account + "/"
+	if names := s.file.names(); len(names) > 0 {
+		fmt.Fprintln(stdout, bus+names[0])
+	} else {
+		fmt.Fprintf(stdout, "no queue is there yet; this makes one:\n%sdonors omnibus create\n", bus)
+	}
 	conns := newConnections(l, min(maxConns, max(descriptorLimit()-spareDescriptors, 1)))
 	return serve(ctx, conns, c.handler(s, remote, stderr), s.drain)
 }

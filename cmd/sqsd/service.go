@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -17,6 +18,7 @@ import (
 // The last two are for tests, and there only if inspect says so.
 type service struct {
 	config  *config
+	file    *queueFile
 	inspect bool
 	server  atomic.Pointer[endpoint] // a reset puts another in its place
 
@@ -24,26 +26,26 @@ type service struct {
 	draining bool
 }
 
-// newService returns a service in the state of the start, and the names of the
-// queues of the file, if there is one.
-func newService(ctx context.Context, c *config, inspect bool) (*service, []string, error) {
-	s := &service{config: c, inspect: inspect}
-	names, err := s.reset(ctx)
-	return s, names, err
+// newService returns a service in the state of the start.
+func newService(ctx context.Context, c *config, inspect bool) (*service, error) {
+	s := &service{config: c, file: &queueFile{}, inspect: inspect}
+	if c.queues != "" {
+		var err error
+		if s.file, err = readQueueFile(c.queues); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.reset(ctx)
 }
 
 // reset puts a new server with the queues of the file in the place of what there
 // is. Polls that wait on the old one end empty.
-func (s *service) reset(ctx context.Context) ([]string, error) {
+func (s *service) reset(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	server := newEndpoint(s.config)
-	var names []string
-	if s.config.queues != "" {
-		var err error
-		if names, err = createQueues(ctx, server.Server, s.config.queues); err != nil {
-			return nil, err
-		}
+	if err := s.file.create(ctx, server.Client()); err != nil {
+		return fmt.Errorf("%s:%w", s.config.queues, err)
 	}
 	if s.draining {
 		server.Drain()
@@ -51,7 +53,7 @@ func (s *service) reset(ctx context.Context) ([]string, error) {
 	if old := s.server.Swap(server); old != nil {
 		old.Drain()
 	}
-	return names, nil
+	return nil
 }
 
 // drain ends the polls that wait, and lets none wait from now on.
@@ -69,7 +71,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.inspect && path == "/messages" && r.Method == http.MethodGet:
 		s.server.Load().ServeMessages(w, r)
 	case s.inspect && path == "/reset" && r.Method == http.MethodPost:
-		if _, err := s.reset(r.Context()); err != nil {
+		if err := s.reset(r.Context()); err != nil {
 			failure{http.StatusInternalServerError, "InternalFailure", "InternalFailure"}.answer(w, r, err.Error())
 			return
 		}

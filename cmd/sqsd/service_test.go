@@ -176,7 +176,7 @@ func TestPagesForTestsAreNotThereForOtherMachines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, _, err := newService(t.Context(), c, test.inspect)
+		s, err := newService(t.Context(), c, test.inspect)
 		if err != nil {
 			t.Fatal(err)
 		}

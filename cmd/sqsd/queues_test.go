@@ -1,0 +1,155 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// write writes a file for -queues.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "queues.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestQueueFileErrorsNameTheLine(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"", ":1: the file is empty"},
+		{"# nothing\n", ":1: the file is empty"},
+		{"[]", ":1: want queues by name, a mapping"},
+		{"donors", ":1: want queues by name, a mapping"},
+		{"queues: [a]", ":1: want queues by name, a mapping"},
+		{"{\n\"a\": {},\n\"b\": 5\n}", ":3: queue b: want a queue's attributes, a mapping"},
+		{"{\n\"a\": {\"x\":\n", ":2: did not find expected node content"},
+		{"{\n\"a\" {}}", ": "},
+		{"{} {}", ":1: did not find expected <document start>"},
+		{"a:\n  b: [\n", ":2: did not find expected node content"},
+		{"a: {}\n---\nb: {}", ":2: a second document begins here"},
+		{"a:\n\tb: 1\n", ":2: found character that cannot start any token"},
+		{"a: {}\nb: {}\na: {}", ":3: a is there twice"},
+		{"a:\n  DelaySeconds: 1\n  DelaySeconds: 2", ":1: queue a: DelaySeconds is there twice"},
+		{"a:\n  <<: {DelaySeconds: 1}", ":1: queue a: << is not supported"},
+		{"a:\n  DelaySeconds:", ":1: queue a: DelaySeconds: a value is missing"},
+		{"a:\n  Policy: {.nan: .nan}", ":1: queue a: Policy: a value that JSON does not have"},
+		{"? [a]\n: {}", ":1: a name is not a text"},
+		{"{\n\n\"a b\": {}}", ":3: queue a b: Can only include alphanumeric characters"},
+		{"{\"a\": {},\n\"b\": {\"DelaySeconds\": 901}}", ":2: queue b: Invalid value for the parameter DelaySeconds."},
+		{"a: {}\nb: {Colour: red}", ":2: queue b: Unknown Attribute Colour."},
+		{"a: {}\nb: {tags: {aws:x: y}}", ":2: queue b: "},
+		{"a: {dlq: b}\nb:", ":1: queue a: dlq and maxReceiveCount go together"},
+		{"a: {maxReceiveCount: 1}", ":1: queue a: dlq and maxReceiveCount go together"},
+		{"b:\na: {dlq: c, maxReceiveCount: 1}", ":2: queue a: its dlq c is not in the file"},
+		{"b:\na: {dlq: b, maxReceiveCount: 1001}", ":2: queue a: Value {"},
+		{"b:\na: {dlq: b, maxReceiveCount: 1, RedrivePolicy: {}}", ":2: queue a: dlq says what a RedrivePolicy does"},
+		{"b.fifo:\na: {dlq: b.fifo, maxReceiveCount: 1}", ":2: queue a: "},
+		{"{\"a\": {\"RedrivePolicy\": {\"deadLetterTargetArn\": \"arn:aws:sqs:us-east-1:000000000000:b\", \"maxReceiveCount\": 3}}}", ":1: queue a: "},
+	} {
+		path := write(t, test.text)
+		c, err := parse([]string{"-queues", path}, io.Discard)
+		if err == nil {
+			_, err = newService(t.Context(), c, false)
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), path+":") || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: %v; want %s", test.text, err, test.want)
+		}
+	}
+}
+
+// The files say the same: in JSON and in YAML, by ARN and by name, in any order.
+var sameQueues = map[string]string{
+	"JSON by ARN": `{
+		"dead": {"RedriveAllowPolicy": {"redrivePermission": "byQueue", "sourceQueueArns": ["arn:aws:sqs:eu-west-1:123456789012:donors"]}},
+		"donors": {"DelaySeconds": "5", "VisibilityTimeout": 7, "tags": {"team": "blue", "cost": "1"},
+			"RedrivePolicy": {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123456789012:dead", "maxReceiveCount": 3}},
+		"orders.fifo": {"ContentBasedDeduplication": true}
+	}`,
+	"JSON, any order": `{"queues":{"donors":{"DelaySeconds":5,"VisibilityTimeout":7,"tags":{"team":"blue","cost":1},"dlq":"dead","maxReceiveCount":3},
+		"orders.fifo":{"ContentBasedDeduplication":"true","FifoQueue":true},
+		"dead":{"RedriveAllowPolicy":"{\"redrivePermission\":\"byQueue\",\"sourceQueueArns\":[\"arn:aws:sqs:eu-west-1:123456789012:donors\"]}"}}}`,
+	"YAML": `
+# queues of the lab
+donors:
+  DelaySeconds: 5
+  VisibilityTimeout: &seven 7
+  dlq: dead
+  maxReceiveCount: 3
+  tags: {team: blue, cost: "1"}
+orders.fifo: {ContentBasedDeduplication: true}
+dead:
+  RedriveAllowPolicy:
+    redrivePermission: byQueue
+    sourceQueueArns:
+      - arn:aws:sqs:eu-west-1:123456789012:donors
+`,
+	"YAML with sections": `---
+queues:
+  orders.fifo:
+    ContentBasedDeduplication: "true"
+  dead:
+    RedriveAllowPolicy: |
+      {"redrivePermission": "byQueue", "sourceQueueArns": ["arn:aws:sqs:eu-west-1:123456789012:donors"]}
+  donors: {DelaySeconds: 5, VisibilityTimeout: 7, dlq: dead, maxReceiveCount: 3,
+    tags: {team: 'blue', cost: 1}}
+`,
+}
+
+func TestQueuesOfTheFileAreThereAtStart(t *testing.T) {
+	for what, text := range sameQueues {
+		d := start(t, "-queues", write(t, text), "-region", "eu-west-1", "-account", "123456789012")
+		donors := d.base + "/123456789012/donors"
+		if strings.HasSuffix(d.bus, "/dead") {
+			t.Errorf("%s: BUS_URL is %s", what, d.bus)
+		}
+		got := d.call(donors, "Action=GetQueueAttributes&AttributeName.1=All")
+		for _, want := range []string{"<Name>DelaySeconds</Name><Value>5</Value>", "<Name>VisibilityTimeout</Name><Value>7</Value>",
+			"arn:aws:sqs:eu-west-1:123456789012:dead&quot;", "maxReceiveCount&quot;:3", "arn:aws:sqs:eu-west-1:123456789012:donors"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: donors has no %s: %s", what, want, got)
+			}
+		}
+		got = d.call(donors, "Action=ListQueueTags")
+		for _, want := range []string{"<Key>team</Key><Value>blue</Value>", "<Key>cost</Key><Value>1</Value>"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: donors has no %s: %s", what, want, got)
+			}
+		}
+		if got := d.call(d.base+"/123456789012/dead", "Action=GetQueueAttributes&AttributeName.1=RedriveAllowPolicy"); !strings.Contains(got, "byQueue") {
+			t.Errorf("%s: %s", what, got)
+		}
+		if got := d.call(d.base+"/123456789012/orders.fifo", "Action=SendMessage&MessageBody=a&MessageGroupId=g"); !strings.Contains(got, "<SequenceNumber>") {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+}
+
+func TestQueuesMayBeEachOthersDeadLetterQueues(t *testing.T) {
+	d := start(t, "-queues", write(t, "a: {dlq: b, maxReceiveCount: 1}\nb: {dlq: a, maxReceiveCount: 2}"))
+	if got := d.call(d.base, "Action=ListDeadLetterSourceQueues&QueueUrl=a"); !strings.Contains(got, "/b<") {
+		t.Error(got)
+	}
+}
+
+func TestTheExampleNamesAQueueThatPeopleSendTo(t *testing.T) {
+	for text, want := range map[string]string{
+		"dead:\ndonors: {dlq: dead, maxReceiveCount: 1}":                     "donors",
+		"a: {dlq: b, maxReceiveCount: 1}\nb:\nc:":                            "a",
+		"b:\na: {dlq: b, maxReceiveCount: 1}\nc:":                            "a",
+		"a: {dlq: b, maxReceiveCount: 1}\nb: {dlq: a, maxReceiveCount: 1}\n": "a",
+		`{"dead": {}, "donors": {"RedrivePolicy": {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:dead", "maxReceiveCount": "3"}}}`: "donors",
+		`{}`: "",
+	} {
+		f, err := parseQueueFile([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(f.names(), " "); got != want && !strings.HasPrefix(got, want+" ") {
+			t.Errorf("%q: %s; want %s first", text, got, want)
+		}
+	}
+}
