@@ -25,6 +25,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"gocloud.dev/pubsub"
 	"gocloud.dev/pubsub/awssnssqs"
+	"gocloud.dev/pubsub/batcher"
+	"gocloud.dev/pubsub/driver"
 
 	"omnibus/bus"
 	"omnibus/bus/engine"
@@ -345,3 +347,53 @@ func sendAll(b *testing.B, q *bus.Queue, concurrency int) {
 	defer end()
 	q.Shutdown(shut)
 }
+
+// BenchmarkDeliveryPortable shows what the portable types themselves take: an end
+// that has ten messages at every call and does nothing else, with the options of ours.
+func BenchmarkDeliveryPortable(b *testing.B) {
+	for _, concurrency := range []int{1, 16, 64, 256} {
+		b.Run(fmt.Sprintf("at-once=%d/receive", concurrency), func(b *testing.B) {
+			sub := pubsub.NewSubscription(plenty{}, &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1}, &batcher.Options{MaxHandlers: 1})
+			var left atomic.Int64
+			left.Store(int64(b.N))
+			measure(b, func() {
+				together(concurrency, func() {
+					for left.Add(-1) >= 0 {
+						m, err := sub.Receive(b.Context())
+						if err != nil {
+							b.Error(err)
+							return
+						}
+						m.Ack()
+					}
+				})
+			})
+			sub.Shutdown(context.Background())
+		})
+		b.Run(fmt.Sprintf("at-once=%d/send", concurrency), func(b *testing.B) {
+			sendAll(b, bus.Wrap(pubsub.NewTopic(nowhere{}, &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1000}), nil), concurrency)
+		})
+	}
+}
+
+// plenty is a subscription that always has messages.
+type plenty struct{ driver.Subscription }
+
+func (plenty) ReceiveBatch(context.Context, int) ([]*driver.Message, error) {
+	ms := make([]*driver.Message, 10)
+	for i := range ms {
+		ms[i] = &driver.Message{Body: []byte(body), AckID: i}
+	}
+	return ms, nil
+}
+func (plenty) SendAcks(context.Context, []driver.AckID) error { return nil }
+func (plenty) CanNack() bool                                  { return true }
+func (plenty) IsRetryable(error) bool                         { return false }
+func (plenty) Close() error                                   { return nil }
+
+// nowhere is a topic whose messages are gone.
+type nowhere struct{ driver.Topic }
+
+func (nowhere) SendBatch(context.Context, []*driver.Message) error { return nil }
+func (nowhere) IsRetryable(error) bool                             { return false }
+func (nowhere) Close() error                                       { return nil }
