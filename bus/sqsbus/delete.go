@@ -32,10 +32,10 @@ func newDeleter(ctx context.Context, client *sqs.Client, queue string, ds *deliv
 	return d
 }
 
-// ack deletes the message of a delivery and has answered called with what became
-// of it: nil, an error that matches driver.ErrLeaseLost if it came too late, the
-// error of the queue's context if that ended before the answer, or an error that
-// concerns all messages of the queue. It does not wait.
+// ack deletes the message of a delivery and calls answered with what became of it:
+// nil, an error that matches driver.ErrLeaseLost if it came too late, the error of the
+// queue's context if that ended before the answer, or an error that concerns all
+// messages of the queue. It does not wait.
 func (d *deleter) ack(m *delivery, answered func(error)) {
 	d.join.post(false, m, func(o outcome[struct{}]) {
 		err := o.err

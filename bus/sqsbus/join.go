@@ -19,13 +19,13 @@ import (
 // requests of up to ten.
 //
 // A request goes out when there are ten entries for it, or a few milliseconds after
-// the first of them came. Who is alone is not held up: an entry that comes while
-// no request is under way, and none of several entries has just been answered,
-// goes out at once, together with those that other goroutines were about to add.
+// the first of them came. A lone entry does not wait: if no request is under way, and
+// no request of several entries has just been answered, it goes out at once, with those
+// that other goroutines were about to add.
 //
-// Each entry has its own outcome. One that fails for a fault of AWS's own is sent
-// again, with others; when a request is refused as a whole, each of its entries is
-// sent by itself, so that the one at fault fails alone.
+// Each entry has its own outcome. An entry that fails for a fault of AWS's own is sent
+// again, with others. When SQS refuses a whole request, each of its entries is sent by
+// itself, so that the one at fault fails alone.
 type joiner[E, R any] struct {
 	// send makes one request and returns the outcome of each entry. An error is of
 	// the request as a whole.
