@@ -75,12 +75,22 @@ func serviceIn(query string) string {
 // Unsigned reports a request that AWS takes without a signature: for a
 // certificate, and by the links to confirm a subscription and to end one. A
 // handler before this one that asks for signatures lets it pass.
+//
+// It looks at what the server itself will: of a parameter that is there twice the
+// last counts, and what a signature's scope or the parameters turn over to SQS is
+// no such request.
 func Unsigned(r *http.Request) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || ServiceOf(r) != SNS {
 		return false
 	}
-	action := r.URL.Query().Get("Action")
-	return isCertificatePath(r.URL.Path) || action == "ConfirmSubscription" || action == "Unsubscribe"
+	if isCertificatePath(r.URL.Path) {
+		return true
+	}
+	f := form{}
+	if f.parse(r.URL.RawQuery) != nil {
+		return false
+	}
+	return f["Action"] == "ConfirmSubscription" || f["Action"] == "Unsubscribe"
 }
 
 const peekBytes = 16 << 10

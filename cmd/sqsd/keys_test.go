@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -63,6 +64,56 @@ func TestKeysLetInWhoSigns(t *testing.T) {
 		_ = resp.Body.Close()
 		if resp.StatusCode != http.StatusRequestEntityTooLarge {
 			t.Error(resp.Status)
+		}
+	}
+}
+
+// What AWS takes unsigned, the links of SNS and its certificate, lets in nothing
+// else.
+func TestNothingComesInAsALink(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(path, []byte("[a]\naws_access_key_id = AKIDDONORS\naws_secret_access_key = a secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := parse([]string{"-keys", path}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newService(t.Context(), c, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := c.handler(s, false, io.Discard)
+	const certificate = "/SimpleNotificationService-0123456789abcdef.pem"
+	scope := func(service string) string {
+		return "Authorization: AWS4-HMAC-SHA256 Credential=AKIDDONORS/20260304/us-east-1/" + service + "/aws4_request, SignedHeaders=host, Signature=" + strings.Repeat("0", 64)
+	}
+	send(s, "POST / Action=CreateTopic&Name=t", local)
+	send(s, "POST / Action=CreateQueue&QueueName=q", local)
+	for _, test := range []struct{ request, header string }{
+		{"GET /?Action=Unsubscribe&Action=DeleteTopic&TopicArn=arn:aws:sns:us-east-1:000000000000:t", ""},
+		{"GET /?Action=Unsubscribe&%41ction=DeleteTopic&TopicArn=arn:aws:sns:us-east-1:000000000000:t", ""},
+		{"GET /?Action=Unsubscribe&Version=2010-03-31&Action=DeleteTopic&TopicArn=arn:aws:sns:us-east-1:000000000000:t", ""},
+		{"GET /?Action=Unsubscribe&Action=DeleteQueue&QueueUrl=q&Version=2012-11-05", ""},
+		{"GET /?Action=Unsubscribe&Action=DeleteQueue&QueueUrl=q", scope("sqs")},
+		{"GET /000000000000/q?Action=Unsubscribe&%41ction=DeleteQueue&Version=2012-11-05", scope("sqs")},
+		{"GET " + certificate + "?Action=DeleteQueue&QueueUrl=q", scope("sqs")},
+		{"POST " + certificate + " Action=DeleteQueue&QueueUrl=q", ""},
+		{"POST /?Action=Unsubscribe Action=DeleteQueue&QueueUrl=q", ""},
+		{"POST /health/ Action=DeleteQueue&QueueUrl=q", ""},
+		{"GET /?Action=Unsubscribe {}", "X-Amz-Target: AmazonSQS.PurgeQueue"},
+	} {
+		var headers []string
+		if test.header != "" {
+			headers = []string{test.header}
+		}
+		if w := send(h, test.request, local, headers...); w.Code != http.StatusForbidden {
+			t.Errorf("%s, %s: %d, %s", test.request, test.header, w.Code, w.Body)
+		}
+	}
+	for request, want := range map[string]string{"Action=ListQueues": "/q<", "Action=ListTopics": ":t<"} {
+		if w := send(s, "POST / "+request, local); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %s", request, w.Body)
 		}
 	}
 }
