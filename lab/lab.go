@@ -130,6 +130,8 @@ func (l *Lab) Run(ctx context.Context) (Summary, error) {
 		err = r.work(ctx)
 	}
 	stop()
+	last, cancel = context.WithTimeout(last, l.DrainTimeout) // without a deadline Shutdown would set one of its own
+	defer cancel()
 	err = errors.Join(err, r.shutdown(last))
 	if !opened {
 		return Summary{}, err

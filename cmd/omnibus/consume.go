@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -63,6 +64,7 @@ type consumedLine struct {
 	Received    int    `json:"received"`
 	Deleted     int    `json:"deleted"`
 	Redelivered int    `json:"redelivered"`
+	Unconfirmed int    `json:"unconfirmed"` // printed; the queue has not confirmed that they are deleted
 }
 
 func runConsume(ctx context.Context, a *app, args []string) error {
@@ -110,14 +112,21 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 		return out.print(newHandledLine(m), "Producer: %s, JobType: %s, Body: %s", m.Metadata["Producer"], m.Metadata["JobType"], m.Body)
 	}
 	c.OnDone = func(workers.Done) {} // the command's own error tells of what fails
-	return f.open(ctx, func(q *bus.Queue) error {
+	err := f.open(ctx, func(q *bus.Queue) error {
 		c.Queue = q
 		return c.Run(ctx)
 	}, func() error {
 		s := c.Stats()
-		return out.print(consumedLine{"summary", s.Received, s.Deleted, s.Redelivered},
-			"%s received, %d deleted, %d redelivered", messages(s.Received), s.Deleted, s.Redelivered)
+		text := fmt.Sprintf("%s received, %d deleted, %d redelivered", messages(s.Received), s.Deleted, s.Redelivered)
+		if s.Unconfirmed > 0 {
+			text += fmt.Sprintf(", %d not confirmed", s.Unconfirmed)
+		}
+		return out.print(consumedLine{"summary", s.Received, s.Deleted, s.Redelivered, s.Unconfirmed}, "%s", text)
 	})
+	if n := c.Stats().Unconfirmed; n > 0 && err == nil {
+		err = fmt.Errorf("the queue has not confirmed that it deleted %s: what was printed may come again", messages(n))
+	}
+	return err
 }
 
 // withParam returns the URL with a parameter added, unless it has it already.

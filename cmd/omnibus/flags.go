@@ -115,6 +115,8 @@ func (f *flagSet) open(ctx context.Context, use func(*bus.Queue) error, summary 
 	defer cancel()
 	err = use(q)
 	stop()
+	last, cancel = context.WithTimeout(last, f.drain) // without a deadline Shutdown would set one of its own
+	defer cancel()
 	err = errors.Join(err, q.Shutdown(last))
 	if summary != nil {
 		err = errors.Join(err, summary())

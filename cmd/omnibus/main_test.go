@@ -240,7 +240,7 @@ func TestInterruptedWorkersSayWhatWasDone(t *testing.T) {
 		consume := w.start("consume", "-json")
 		time.Sleep(4500 * time.Millisecond)
 		w.wantOK(produce(true), "5 messages sent\n")
-		w.wantOK(consume(true), `{"event":"summary","received":3,"deleted":3,"redelivered":0}`)
+		w.wantOK(consume(true), `{"event":"summary","received":3,"deleted":3,"redelivered":0,"unconfirmed":0}`)
 	})
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"maps"
@@ -79,7 +80,7 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	}, func() error {
 		text := messages(p.Sent()) + " sent"
 		if n := p.Unconfirmed(); n > 0 {
-			text += ", " + messages(n) + " not confirmed"
+			text += fmt.Sprintf(", %d not confirmed", n)
 		}
 		return out.print(producedLine{"summary", p.Sent(), p.Unconfirmed()}, "%s", text)
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -83,7 +84,11 @@ func TestStoppedCommandsEndThoughTheEndpointDoesNotAnswer(t *testing.T) {
 					e.broken.Store(true)
 					time.Sleep(3 * time.Second)
 					stopped := time.Now()
-					w.wantFailure(wait(true), exitFailed, w.env["BUS_URL"])
+					r := wait(true)
+					w.wantFailure(r, exitFailed, w.env["BUS_URL"])
+					if test.line != "lab" && !regexp.MustCompile(`, [1-9]\d* not confirmed\n$`).MatchString(r.stdout) {
+						t.Errorf("the output is\n%s\nwant a summary that tells how many were not confirmed", r.stdout)
+					}
 					if took := time.Since(stopped); took > test.limit {
 						t.Errorf("the command ended %v after the signal, want %v at most", took, test.limit)
 					}
