@@ -67,7 +67,7 @@ var sound = []fault{
 		},
 		nack: func(e *end, d engine.Delivery) {
 			time.Sleep(4 * time.Millisecond)
-			e.q.ChangeVisibility(d.ReceiptHandle, 0)
+			e.q.ChangeHeld(d.ReceiptHandle, 0)
 		}},
 	{name: "does not know its dead letters' source", details: func(_ *engine.Delivery, d *driver.Details) { d.DeadLetterSource = "" }},
 }

@@ -64,7 +64,7 @@ var deliveryFaults = []fault{
 		nack:   func(*end, engine.Delivery) {}},
 	{name: "nacks within a second",
 		breaks: "nack nack-others counts dead-letters redrive release shutdown-release bury-limits",
-		nack:   func(e *end, d engine.Delivery) { e.q.ChangeVisibility(d.ReceiptHandle, time.Second) }},
+		nack:   func(e *end, d engine.Delivery) { e.q.ChangeHeld(d.ReceiptHandle, time.Second) }},
 }
 
 var waitingFaults = []fault{

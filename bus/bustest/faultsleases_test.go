@@ -84,18 +84,18 @@ var receiptFaults = []fault{
 			if _, ok := e.q.VisibleAt(c.ReceiptHandle); ok {
 				return spec.CheckVisibility(c.Timeout)
 			}
-			return e.q.ChangeVisibility(c.ReceiptHandle, c.Timeout)
+			return e.q.ChangeHeld(c.ReceiptHandle, c.Timeout)
 		})},
 	{name: "adds extensions to what is left", breaks: "change-visibility change-visibility-batch visible-at receivers",
 		queue: changes(func(e *end, c driver.VisibilityChange) error {
 			if at, ok := e.q.VisibleAt(c.ReceiptHandle); ok && c.Timeout > 0 && spec.CheckVisibility(c.Timeout) == nil {
 				c.Timeout = min(c.Timeout+time.Until(at), spec.MaxVisibility-time.Hour)
 			}
-			return e.q.ChangeVisibility(c.ReceiptHandle, c.Timeout)
+			return e.q.ChangeHeld(c.ReceiptHandle, c.Timeout)
 		})},
 	{name: "cuts visibility timeouts to what is allowed", breaks: "change-visibility change-visibility-batch",
 		queue: changes(func(e *end, c driver.VisibilityChange) error {
-			return e.q.ChangeVisibility(c.ReceiptHandle, min(max(c.Timeout, 0), spec.MaxVisibility-time.Hour))
+			return e.q.ChangeHeld(c.ReceiptHandle, min(max(c.Timeout, 0), spec.MaxVisibility-time.Hour))
 		})},
 	{name: "gives no errors of a batch", breaks: "change-visibility-batch",
 		queue: replaces(func(e *end, c *controls) {
@@ -122,16 +122,16 @@ var receiptFaults = []fault{
 		})},
 	{name: "says that a lost lease was extended", breaks: "lost-lease give-back",
 		queue: changes(func(e *end, c driver.VisibilityChange) error {
-			if err := e.q.ChangeVisibility(c.ReceiptHandle, c.Timeout); !errors.Is(err, spec.MessageNotInflight) {
+			if err := e.q.ChangeHeld(c.ReceiptHandle, c.Timeout); !errors.Is(err, spec.MessageNotInflight) {
 				return err
 			}
 			return nil
 		})},
 	{name: "extends an earlier delivery's lease", breaks: "lost-lease",
 		queue: changes(func(e *end, c driver.VisibilityChange) error {
-			err := e.q.ChangeVisibility(c.ReceiptHandle, c.Timeout)
+			err := e.q.ChangeHeld(c.ReceiptHandle, c.Timeout)
 			if errors.Is(err, spec.MessageNotInflight) {
-				return e.q.ChangeVisibility(e.w.newest(c.ReceiptHandle), c.Timeout)
+				return e.q.ChangeHeld(e.w.newest(c.ReceiptHandle), c.Timeout)
 			}
 			return err
 		})},
@@ -147,8 +147,8 @@ var receiptFaults = []fault{
 		}},
 	{name: "nacks by message, not by delivery", breaks: "stale-nack",
 		nack: func(e *end, d engine.Delivery) {
-			if e.q.ChangeVisibility(d.ReceiptHandle, 0) != nil {
-				e.q.ChangeVisibility(e.w.newest(d.ReceiptHandle), 0)
+			if e.q.ChangeHeld(d.ReceiptHandle, 0) != nil {
+				e.q.ChangeHeld(e.w.newest(d.ReceiptHandle), 0)
 			}
 		}},
 	{name: "counts no late acks", breaks: "late-acks",

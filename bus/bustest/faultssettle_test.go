@@ -14,7 +14,7 @@ import (
 
 var settleFaults = []fault{
 	{name: "renews for a minute", breaks: "renew bury",
-		queue: renews(func(e *end, h string, _ error) error { return e.q.ChangeVisibility(h, time.Minute) })},
+		queue: renews(func(e *end, h string, _ error) error { return e.q.ChangeHeld(h, time.Minute) })},
 	{name: "renews nothing", breaks: "renew bury deleted-queue give-back lost-lease",
 		queue: replaces(func(_ *end, c *controls) {
 			c.Renewer = renewer(func(context.Context, []string) []error { return nil })
@@ -38,7 +38,7 @@ var settleFaults = []fault{
 			})
 		})},
 	{name: "lets a nack undo what was given back", breaks: "give-back ack-results",
-		queue: gives(func(e *end, h string, after time.Duration) error { return e.q.ChangeVisibility(h, after) })},
+		queue: gives(func(e *end, h string, after time.Duration) error { return e.q.ChangeHeld(h, after) })},
 	{name: "gives back at once", breaks: "give-back",
 		queue: gives(func(e *end, h string, after time.Duration) error {
 			if err := spec.CheckVisibility(after); err != nil {

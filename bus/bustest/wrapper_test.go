@@ -350,7 +350,7 @@ func (s *subEnd) SendNacks(ctx context.Context, ids []cdk.AckID) error {
 		d := id.(*held).delivery
 		if f := s.w.fault.nack; f != nil {
 			f(s.end, d)
-		} else if err := s.q.ChangeVisibility(d.ReceiptHandle, 0); errors.Is(err, spec.QueueDoesNotExist) {
+		} else if err := s.q.ChangeHeld(d.ReceiptHandle, 0); errors.Is(err, spec.QueueDoesNotExist) {
 			return err
 		}
 	}

@@ -83,7 +83,7 @@ func (m *machine) Receive(t *rapid.T) {
 		visibility = draw(t, "visibility", 0, 1, time.Second, 5*time.Second, 10*time.Second, 12*time.Hour)
 		r.Visibility = &visibility
 	}
-	wait := draw(t, "wait", 0, 0, time.Second, 10*time.Second, 20*time.Second)
+	wait := draw(t, "wait", 0, 0, time.Second, 10*time.Second, 20*time.Second-time.Microsecond)
 	limit := draw(t, "cancelled after", 3*time.Second, time.Minute, time.Minute)
 	until := min(wait, limit)
 
@@ -92,7 +92,7 @@ func (m *machine) Receive(t *rapid.T) {
 	for len(want) == 0 {
 		_, at, _ := q.next()
 		if at == start+int64(until) { // which of the two comes first is left open
-			wait, limit, until = wait-1, limit-1, until-1
+			wait, limit, until = wait+1, limit+1, until+1
 		}
 		if now = at; now == 0 || now > start+int64(until) {
 			now = start + int64(until)
@@ -167,13 +167,18 @@ func (m *machine) ChangeVisibility(t *rapid.T) {
 		t.Fatalf("visible at %v, %t; want %v, %t", at, ok, time.Unix(0, h.message.due), holds)
 	}
 	code := spec.ReceiptHandleIsInvalid
+	mustHold := rapid.Bool().Draw(t, "must hold")
 	switch {
 	case d < 0 || d > 12*time.Hour:
 		code = spec.InvalidParameterValue
 	case !foreign:
-		code = q.changeVisibility(h.message, h.n, now, d)
+		code = q.changeVisibility(h.message, h.n, now, d, mustHold)
 	}
-	sameCode(t, "change visibility", m.queues[q].ChangeVisibility(h.receipt, d), code)
+	change := m.queues[q].ChangeVisibility
+	if mustHold {
+		change = m.queues[q].ChangeHeld
+	}
+	sameCode(t, "change visibility", change(h.receipt, d), code)
 }
 
 func (m *machine) Peek(t *rapid.T) {
@@ -228,6 +233,11 @@ func (m *machine) SetAttributes(t *rapid.T) {
 	case 0:
 		q.delay = draw(t, "delay", 0, 0, time.Second, 7*time.Second, 900*time.Second)
 		s.Delay = &q.delay
+		for _, x := range q.messages {
+			if q.fifo && x.state == "delayed" {
+				x.due = x.sent + int64(q.delay)
+			}
+		}
 	case 1:
 		q.visibility = draw(t, "visibility", 0, 5*time.Second, 10*time.Second, 12*time.Hour)
 		s.Visibility = &q.visibility

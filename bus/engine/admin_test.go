@@ -77,7 +77,6 @@ func TestCreateRefuses(t *testing.T) {
 		{"q.fifo", spec.QueueSettings{FIFO: new(false)}, spec.InvalidParameterValue, []string{`"q.fifo"`, "end in .fifo"}},
 		{"q", spec.QueueSettings{ContentBasedDeduplication: new(false)}, spec.InvalidAttributeName, []string{"ContentBasedDeduplication", "FIFO queues only"}},
 		{"q", spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "none", MaxReceives: 1}}, spec.InvalidParameterValue, []string{"RedrivePolicy", "none", "does not exist"}},
-		{"q", spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "q", MaxReceives: 1}}, spec.InvalidParameterValue, []string{"RedrivePolicy", "q", "its own"}},
 		{"q", spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "dead", MaxReceives: 1001}}, spec.InvalidParameterValue, []string{"1001", "1 to 1000"}},
 		{"q.fifo", spec.QueueSettings{DeadLetter: policy}, spec.InvalidParameterValue, []string{"RedrivePolicy", "dead", "same type of queue"}},
 	} {
@@ -197,7 +196,6 @@ func TestSetAttributesRefusesAndChangesNothing(t *testing.T) {
 		{spec.QueueSettings{Delay: new(time.Second), ContentBasedDeduplication: new(true)}, spec.InvalidAttributeName, []string{"ContentBasedDeduplication"}},
 		{spec.QueueSettings{Delay: new(time.Second), DeadLetter: &spec.DeadLetter{Queue: "dead.fifo", MaxReceives: 1}}, spec.InvalidParameterValue, []string{"dead.fifo"}},
 		{spec.QueueSettings{Delay: new(time.Second), DeadLetter: &spec.DeadLetter{Queue: "none", MaxReceives: 1}}, spec.InvalidParameterValue, []string{"none"}},
-		{spec.QueueSettings{Delay: new(time.Second), DeadLetter: &spec.DeadLetter{Queue: "q", MaxReceives: 1}}, spec.InvalidParameterValue, []string{"its own"}},
 	} {
 		wantCode(t, q.SetAttributes(c.s), c.code, c.parts...)
 	}

@@ -172,7 +172,7 @@ func (h *holder) measure(op string, n int) time.Duration {
 		handles := h.handles(n)
 		do = func(i int) {
 			h.q.advance(h.q.now + 100)
-			if err := h.q.changeVisibility(handles[i], benchVisibility); err != nil {
+			if err := h.q.changeVisibility(handles[i], benchVisibility, true); err != nil {
 				panic(err)
 			}
 		}

@@ -165,10 +165,10 @@ func (c *crowd) treat(q *Queue, d Delivery, l *lease) bool {
 		c.mu.Lock()
 		l.ends = l.taken // given back before the end, we do not know when
 		c.mu.Unlock()
-		_ = q.ChangeVisibility(d.ReceiptHandle, 0) // fails when the lease is over
+		_ = q.ChangeHeld(d.ReceiptHandle, 0) // fails when the lease is over
 		return false
 	case n == 2:
-		if q.ChangeVisibility(d.ReceiptHandle, 2*crowdVisibility) == nil {
+		if q.ChangeHeld(d.ReceiptHandle, 2*crowdVisibility) == nil {
 			if at, held := q.VisibleAt(d.ReceiptHandle); held {
 				c.mu.Lock()
 				l.ends = at

@@ -21,6 +21,29 @@ func createWithDead(t *testing.T, suffix string, maxReceives int) (e *Engine, q,
 	return e, create(t, e, "q"+suffix, s), dead
 }
 
+// AWS was recorded (2024-08) to accept a redrive policy with the queue's own ARN.
+func TestQueueMayBeItsOwnDeadLetterQueue(t *testing.T) {
+	for _, name := range []string{"q", "q.fifo"} {
+		synctest.Test(t, func(t *testing.T) {
+			e := New(nil)
+			q := create(t, e, name, spec.QueueSettings{Visibility: new(time.Second), DeadLetter: &spec.DeadLetter{Queue: name, MaxReceives: 2}})
+			m := Message{Body: "m", Group: "g"}
+			if name == "q.fifo" {
+				m.Deduplication = "d"
+			}
+			send(t, q, m)
+			for i := range 5 {
+				d := receive(t, q, 1, "m")[0]
+				if source := map[bool]string{true: name}[i >= 2]; d.ReceiveCount != i+1 || d.DeadLetterSource != source {
+					t.Errorf("receive %d: count %d, from %q", i, d.ReceiveCount, d.DeadLetterSource)
+				}
+				time.Sleep(time.Second)
+			}
+			wantCounts(t, q, 1, 0, 0)
+		})
+	}
+}
+
 func TestMessageMovesAtTheReceiveAfterTheLastAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, q, dead := createWithDead(t, "", 2)

@@ -33,9 +33,8 @@
 // One host instead of many: no sampling, so counts are exact, short polls find
 // what is there, standard queues deliver in the order in which messages become
 // visible, and nothing is delivered twice before its time. Durations may have
-// fractions of a second. Changing a FIFO queue's delay does not move messages
-// that already wait. Access policies and encryption are outside its purpose: their
-// attributes are kept and have no effect.
+// fractions of a second. Access policies and encryption are outside its purpose:
+// their attributes are kept and have no effect.
 //
 // The rules are those of the SQS Developer Guide; limits and texts are package
 // [omnibus/bus/spec]'s. Errors are of type [*spec.Error] except those of a
@@ -133,15 +132,15 @@ func checkNew(name string, s spec.QueueSettings) error {
 	return s.CheckFor(name)
 }
 
-// checkDeadLetter reports a redrive policy to a queue that does not exist, or to
-// the queue itself. e.mu is held.
+// checkDeadLetter reports a redrive policy to a queue that does not exist, or that
+// does not allow it. e.mu is held.
 func (e *Engine) checkDeadLetter(name string, s spec.QueueSettings) error {
 	d := s.DeadLetter
 	if d == nil || d.Queue == "" {
 		return nil
 	}
-	if d.Queue == name {
-		return spec.BadDeadLetterTarget(*d, "A queue cannot be its own dead-letter queue.")
+	if d.Queue == name { // as AWS was recorded to accept
+		return nil
 	}
 	to := e.queues[d.Queue]
 	if to == nil {

@@ -155,11 +155,11 @@ func (q *queue) nextFair() *message {
 	return loud.parked.head
 }
 
-// lists returns the lists of parked messages.
-func (ts *tenants) lists() []*list {
-	var lists []*list
+// runs returns the parked messages, tenant by tenant.
+func (ts *tenants) runs() []run {
+	var runs []run
 	for e := ts.parked.Front(); e != nil; e = e.Next() {
-		lists = append(lists, &e.Value.(*tenant).parked)
+		runs = append(runs, run{from: e.Value.(*tenant).parked.head})
 	}
-	return lists
+	return runs
 }

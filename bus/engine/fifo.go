@@ -5,20 +5,30 @@ import (
 	clist "container/list"
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
 	"slices"
 
 	"omnibus/bus/spec"
 )
 
 // group is a message group of a FIFO queue. Its messages are delivered in the
-// order they came, and none while some of them are in flight.
+// order they came, and none behind one that is in flight.
 type group struct {
-	id       string
-	ready    list // in order
-	held     int  // messages in any state
-	inFlight int
-	lastDue  int64          // when the latest delayed message becomes ready
-	place    *clist.Element // among the groups that a receive may take from
+	id    string
+	ready list // in order
+	held  int  // messages in any state
+
+	// inFlight are the messages in flight, in order. They are ten at most: those of
+	// one receive, and of receives that took the same ones again.
+	inFlight []*message
+
+	place *clist.Element // among the groups that a receive may take from
+}
+
+// takes reports whether a receive may take a ready message of the group: one that
+// no message in flight stands before. m may be nil.
+func (g *group) takes(m *message) bool {
+	return m != nil && (len(g.inFlight) == 0 || m.seq < g.inFlight[0].seq)
 }
 
 // groups are the message groups of a FIFO queue that hold messages.
@@ -26,16 +36,15 @@ type groups struct {
 	byID      map[string]*group
 	available *clist.List // of *group, the longest-waiting first
 	current   *group      // the group a receive under way is taking from
+	before    uint64      // it takes messages of that group with a lower seq
 }
 
 func newGroups() groups {
 	return groups{byID: map[string]*group{}, available: clist.New()}
 }
 
-// add gives a new message its group, and returns the delay that keeps the
-// group's order when the queue's delay was lowered meanwhile. On AWS a change of
-// a FIFO queue's delay also moves messages that already wait; here it does not.
-func (gs *groups) add(m *message, now, delay int64) int64 {
+// add gives a new message its group.
+func (gs *groups) add(m *message) {
 	g := gs.byID[m.extra.group]
 	if g == nil {
 		g = &group{id: m.extra.group, ready: list{which: byDue}}
@@ -43,8 +52,26 @@ func (gs *groups) add(m *message, now, delay int64) int64 {
 	}
 	m.group = g
 	g.held++
-	g.lastDue = max(g.lastDue, now+delay)
-	return g.lastDue - now
+}
+
+// take notes that a message of the group is in flight.
+func (g *group) take(m *message) {
+	g.inFlight = slices.Insert(g.inFlight, g.find(m), m)
+}
+
+// giveUp notes that a message of the group is not in flight any more.
+func (g *group) giveUp(m *message) {
+	i := g.find(m)
+	g.inFlight = slices.Delete(g.inFlight, i, i+1)
+}
+
+// find returns the place of a message among those in flight.
+func (g *group) find(m *message) int {
+	i := 0
+	for i < len(g.inFlight) && g.inFlight[i].seq < m.seq {
+		i++
+	}
+	return i
 }
 
 // makeReady puts a message among its group's ready ones: behind them when it is
@@ -53,8 +80,8 @@ func (gs *groups) makeReady(m *message, back bool) {
 	g := m.group
 	at := g.ready.tail
 	if back {
-		g.inFlight--
-		// Only messages of the same receive, at most ten, can stand before it.
+		g.giveUp(m)
+		// Only others that were in flight with it, at most nine, can stand before it.
 		at = nil
 		for n := g.ready.head; n != nil && n.seq < m.seq; n = n.links[byDue].next {
 			at = n
@@ -76,7 +103,7 @@ func (gs *groups) drop(m *message, wasInFlight bool) {
 	m.group = nil
 	g.held--
 	if wasInFlight {
-		g.inFlight--
+		g.giveUp(m)
 	}
 	if g.held == 0 {
 		delete(gs.byID, g.id)
@@ -89,7 +116,7 @@ func (gs *groups) drop(m *message, wasInFlight bool) {
 
 // place lists the group as available, or not, as it now is.
 func (gs *groups) place(g *group) {
-	available := g.ready.head != nil && g.inFlight == 0
+	available := g.takes(g.ready.head)
 	switch {
 	case available && g.place == nil:
 		g.place = gs.available.PushBack(g)
@@ -106,17 +133,20 @@ func (gs *groups) toFront(g *group) {
 	}
 }
 
-// next returns the message that a receive takes next: as many of one group as
-// there are, then those of another.
+// next returns the message that a receive takes next: as many of one group as it
+// may, then those of another.
 func (gs *groups) next() *message {
-	if g := gs.current; g != nil && g.ready.head != nil {
+	if g := gs.current; g != nil && g.ready.head != nil && g.ready.head.seq < gs.before {
 		return g.ready.head
 	}
 	front := gs.available.Front()
 	if front == nil {
 		return nil
 	}
-	gs.current = front.Value.(*group)
+	gs.current, gs.before = front.Value.(*group), math.MaxUint64
+	if inFlight := gs.current.inFlight; len(inFlight) > 0 {
+		gs.before = inFlight[0].seq
+	}
 	return gs.current.ready.head
 }
 
@@ -128,22 +158,30 @@ func (gs *groups) endReceive() {
 	}
 }
 
-// inOrder returns the groups that have ready messages, the next to be received
-// from first. Those that are locked come last, the one with the oldest message
+// inOrder returns the ready messages that a receive may take, the next to be
+// received first, and then the others, group by group, the group of the oldest one
 // first.
-func (gs *groups) inOrder() []*group {
-	var order []*group
+func (gs *groups) inOrder() []run {
+	var order, locked []run
 	for e := gs.available.Front(); e != nil; e = e.Next() {
-		order = append(order, e.Value.(*group))
+		g := e.Value.(*group)
+		r := run{from: g.ready.head}
+		if len(g.inFlight) > 0 { // at most nine can be taken
+			for r.to = r.from; g.takes(r.to); r.to = r.to.links[byDue].next {
+			}
+			if r.to != nil {
+				locked = append(locked, run{from: r.to})
+			}
+		}
+		order = append(order, r)
 	}
-	free := len(order)
 	for _, g := range gs.byID {
 		if g.ready.head != nil && g.place == nil {
-			order = append(order, g)
+			locked = append(locked, run{from: g.ready.head})
 		}
 	}
-	slices.SortFunc(order[free:], func(a, b *group) int { return cmp.Compare(a.ready.head.seq, b.ready.head.seq) })
-	return order
+	slices.SortFunc(locked, func(a, b run) int { return cmp.Compare(a.from.seq, b.from.seq) })
+	return append(order, locked...)
 }
 
 // checkFIFO reports what a FIFO queue would refuse in a message.

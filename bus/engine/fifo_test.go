@@ -41,6 +41,45 @@ func TestGroupIsLockedWhileItsMessagesAreInFlight(t *testing.T) {
 	receive(t, q, 10, "a4")
 }
 
+// AWS was recorded (2025-11) to give out again what comes before the first message
+// of a group that is still in flight: when one of two comes back by its own
+// visibility, and of three received together, of which one is kept for longer.
+func TestGroupIsUnlockedInPart(t *testing.T) {
+	q := createFIFO(t, spec.QueueSettings{})
+	sendGroups(t, q, "a1 a2 b1 a3")
+	two := receive(t, q, 2, "a1 a2")
+	ok(t, q.ChangeVisibility(two[0].ReceiptHandle, 0))
+	again := receive(t, q, 10, "b1 a1")
+	receive(t, q, 10, "") // a3 is behind both
+	wantDeleted(t, q, two[1].ReceiptHandle, true)
+	receive(t, q, 10, "")
+	wantDeleted(t, q, again[1].ReceiptHandle, true)
+	receive(t, q, 10, "a3")
+}
+
+func TestGroupIsUnlockedUpToTheFirstInFlight(t *testing.T) {
+	for extended, want := range []string{"", "a1", "a1 a2"} {
+		synctest.Test(t, func(t *testing.T) {
+			q := createFIFO(t, spec.QueueSettings{Visibility: new(time.Second)})
+			sendGroups(t, q, "a1 a2 a3 a4")
+			three := receive(t, q, 3, "a1 a2 a3")
+			ok(t, q.ChangeVisibility(three[extended].ReceiptHandle, 4*time.Second))
+			time.Sleep(2500 * time.Millisecond)
+			peeked, err := q.Peek(10)
+			ok(t, err)
+			if order := []string{"a2 a3 a4", "a1 a3 a4", "a1 a2 a4"}[extended]; bodies(peeked) != order {
+				t.Errorf("peek shows %q, want %q", bodies(peeked), order)
+			}
+			for _, d := range receive(t, q, 10, want) {
+				wantDeleted(t, q, d.ReceiptHandle, true)
+			}
+			receive(t, q, 10, "")
+			time.Sleep(1500 * time.Millisecond)
+			receive(t, q, 10, []string{"a1 a2 a3 a4", "a2 a3 a4", "a3 a4"}[extended])
+		})
+	}
+}
+
 func TestGroupsAreDeliveredInParallel(t *testing.T) {
 	q := createFIFO(t, spec.QueueSettings{})
 	sendGroups(t, q, "a1 b1 a2 c1")
@@ -85,7 +124,7 @@ func TestExpiredBatchComesBackInOrder(t *testing.T) {
 		ok(t, q.ChangeVisibility(batch[0].ReceiptHandle, 12*time.Second))
 		ok(t, q.ChangeVisibility(batch[1].ReceiptHandle, 11*time.Second))
 		time.Sleep(12*time.Second - 1)
-		receive(t, q, 10, "")
+		receive(t, q, 10, "") // all behind a1
 		time.Sleep(time.Nanosecond)
 		receive(t, q, 10, "a1 a2 a3 a4")
 	})
@@ -120,11 +159,18 @@ func TestDuplicateIsAnsweredAndNotAdded(t *testing.T) {
 	if again := send(t, q, Message{Body: "three", Group: "a", Deduplication: "d"}); !again.Duplicate {
 		t.Error("forgotten when the message was deleted")
 	}
+}
+
+// AWS was recorded to accept a deduplication id anew after a purge.
+func TestPurgeEndsDeduplication(t *testing.T) {
+	q := createFIFO(t, spec.QueueSettings{})
+	first := send(t, q, Message{Body: "one", Group: "a", Deduplication: "d"})
 	ok(t, q.Purge())
-	if again := send(t, q, Message{Body: "four", Group: "a", Deduplication: "d"}); !again.Duplicate {
-		t.Error("forgotten when the queue was purged")
+	again := send(t, q, Message{Body: "two", Group: "a", Deduplication: "d"})
+	if again.Duplicate || again.ID == first.ID || again.SequenceNumber <= first.SequenceNumber {
+		t.Errorf("first %+v, after the purge %+v", first, again)
 	}
-	wantCounts(t, q, 0, 0, 0)
+	receive(t, q, 10, "two")
 }
 
 func TestDeduplicationEndsAfterFiveMinutes(t *testing.T) {
@@ -171,7 +217,7 @@ func TestSequenceNumbersRiseInTheOrderOfSending(t *testing.T) {
 	for i := range 12 {
 		sent = append(sent, send(t, q, Message{Body: "x", Group: "a", Deduplication: fmt.Sprint(i)}).SequenceNumber)
 	}
-	if !slices.IsSorted(sent) || len(slices.Compact(slices.Clone(sent))) != len(sent) || len(sent[0]) != 20 {
+	if !slices.IsSorted(sent) || len(slices.Compact(slices.Clone(sent))) != len(sent) || len(sent[0]) != 20 || strings.Contains(sent[0], "000") {
 		t.Errorf("sequence numbers %v", sent)
 	}
 	for i, d := range receive(t, q, 3, "x x x") {
@@ -192,16 +238,43 @@ func TestFIFOQueueDelaysEveryMessageByItsOwnDelay(t *testing.T) {
 	})
 }
 
-func TestLoweredDelayKeepsAGroupInOrder(t *testing.T) {
+// As the Developer Guide says of delay queues: a change is retroactive on FIFO
+// queues, and on them only. See TestSetAttributes for standard ones.
+func TestChangedDelayMovesWhatAFIFOQueueDelays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := createFIFO(t, spec.QueueSettings{Delay: new(10 * time.Second)})
+		delay := func(d time.Duration) { ok(t, q.SetAttributes(spec.QueueSettings{Delay: &d})) }
 		sendGroups(t, q, "a1")
 		time.Sleep(time.Second)
-		ok(t, q.SetAttributes(spec.QueueSettings{Delay: new(time.Duration(0))}))
 		sendGroups(t, q, "a2 b1")
-		receive(t, q, 10, "b1")
-		time.Sleep(9 * time.Second)
-		receive(t, q, 10, "a1 a2")
+		delay(time.Minute)
+		time.Sleep(10 * time.Second) // 11 s since a1
+		sendGroups(t, q, "a3")
+		wantCounts(t, q, 0, 0, 4)
+		delay(11 * time.Second)
+		wantCounts(t, q, 1, 0, 3)
+		taken := receive(t, q, 10, "a1") // in flight for as long as it was received for
+		delay(20 * time.Second)
+		time.Sleep(10 * time.Second) // 20 s since a2
+		wantCounts(t, q, 2, 1, 1)
+		delay(0)
+		wantCounts(t, q, 3, 1, 0)
+		wantDeleted(t, q, taken[0].ReceiptHandle, true)
+		receive(t, q, 10, "b1 a2 a3")
+	})
+}
+
+// A change wakes who waits.
+func TestLoweredDelayOfAFIFOQueueWakesAReceive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := createFIFO(t, spec.QueueSettings{Delay: new(time.Minute)})
+		sendGroups(t, q, "a1")
+		time.AfterFunc(2*time.Second, func() { ok(t, q.SetAttributes(spec.QueueSettings{Delay: new(5 * time.Second)})) })
+		start := time.Now()
+		got, err := q.Receive(t.Context(), ReceiveRequest{Wait: new(20 * time.Second)})
+		if bodies(got) != "a1" || err != nil || time.Since(start) != 5*time.Second {
+			t.Errorf("received %q, %v after %v", bodies(got), err, time.Since(start))
+		}
 	})
 }
 

@@ -295,15 +295,29 @@ func (q *Queue) Delete(receiptHandle string) (bool, error) {
 }
 
 // ChangeVisibility makes the message that a receipt handle names visible again
-// in d from now, 0 to 12 hours; 0 at once. It fails with MessageNotInflight when
-// the delivery's timeout is over, and with InvalidParameterValue when the
-// message is gone or would be hidden for over 12 hours since its receive.
+// in d from now, 0 to 12 hours; 0 at once. It fails with InvalidParameterValue when
+// the message is gone or would be hidden for over 12 hours since its latest receive.
+//
+// As on AWS, a receipt handle of a standard queue lives as long as its message: one
+// whose timeout is over hides the message again, and one that a later receive has
+// superseded changes that receive's timeout. On a FIFO queue both fail with
+// MessageNotInflight.
 func (q *Queue) ChangeVisibility(receiptHandle string, d time.Duration) error {
+	return q.changeVisibility(receiptHandle, d, false)
+}
+
+// ChangeHeld is ChangeVisibility for those to whom a delivery is a lease: it fails
+// with MessageNotInflight when the delivery does not hold its message any more.
+func (q *Queue) ChangeHeld(receiptHandle string, d time.Duration) error {
+	return q.changeVisibility(receiptHandle, d, true)
+}
+
+func (q *Queue) changeVisibility(receiptHandle string, d time.Duration, mustHold bool) error {
 	if err := q.lock(); err != nil {
 		return err
 	}
 	defer q.unlock()
-	return q.state.changeVisibility(receiptHandle, d)
+	return q.state.changeVisibility(receiptHandle, d, mustHold)
 }
 
 // VisibleAt returns when the visibility timeout of the delivery that a receipt
@@ -314,8 +328,8 @@ func (q *Queue) VisibleAt(receiptHandle string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	defer q.unlock()
-	m, err := q.state.held(receiptHandle)
-	if err != nil {
+	m, holds, err := q.state.named(receiptHandle)
+	if err != nil || !holds {
 		return time.Time{}, false
 	}
 	return q.engine.clock.future(m.due), true
@@ -334,7 +348,8 @@ func (q *Queue) Attributes() (spec.QueueAttributes, error) {
 }
 
 // SetAttributes changes the attributes given. A changed retention period holds
-// for messages already sent, a changed delay for those sent from now on.
+// for messages already sent, and on a FIFO queue a changed delay; on a standard
+// queue that holds for those sent from now on.
 func (q *Queue) SetAttributes(s spec.QueueSettings) error {
 	if err := s.CheckFor(q.Name()); err != nil {
 		return err
@@ -346,7 +361,9 @@ func (q *Queue) SetAttributes(s spec.QueueSettings) error {
 	if err := q.engine.checkDeadLetter(q.state.name, s); err != nil {
 		return err
 	}
-	return q.state.set(s)
+	err := q.state.set(s)
+	q.advance() // to what the change has brought about
+	return err
 }
 
 // Purge deletes all messages, those in flight and delayed ones too. It fails

@@ -1,6 +1,9 @@
 package engine
 
-import "container/heap"
+import (
+	"cmp"
+	"container/heap"
+)
 
 // lanes orders messages by a time, and finds the earliest, at a cost that does
 // not depend on how many messages there are.
@@ -14,7 +17,7 @@ import "container/heap"
 // after the other, so that removing one touches memory that is close by, which
 // a heap of all messages does not do.
 type lanes struct {
-	byKey map[int64]*lane // by duration
+	byKey map[int64]*lane // by duration; a negative key is -1 minus the duration
 	heads laneHeap
 	which uint8
 }
@@ -24,6 +27,8 @@ type lane struct {
 	key int64
 	pos int // in the heap
 }
+
+func (l *lane) duration() int64 { return max(l.key, -1-l.key) }
 
 func newLanes(which uint8) lanes {
 	return lanes{byKey: map[int64]*lane{}, heads: laneHeap{which: which}, which: which}
@@ -57,6 +62,22 @@ func (l *lanes) remove(m *message) {
 	}
 }
 
+// move gives a lane another key, and lets set give each of its messages another
+// time, so that they do not fall.
+func (l *lanes) move(from, to int64, set func(*message)) {
+	n := l.byKey[from]
+	if n == nil || from == to {
+		return
+	}
+	delete(l.byKey, from)
+	n.key = to
+	l.byKey[to] = n
+	for m := n.head; m != nil; m = m.links[l.which].next {
+		set(m)
+	}
+	heap.Fix(&l.heads, n.pos)
+}
+
 // first returns the message with the earliest time, or nil.
 func (l *lanes) first() *message {
 	if len(l.heads.lanes) == 0 {
@@ -78,7 +99,7 @@ func (h *laneHeap) Len() int { return len(h.lanes) }
 func (h *laneHeap) Less(i, j int) bool {
 	a, b := h.lanes[i], h.lanes[j]
 	if h.which == byDue {
-		return a.head.due < b.head.due || a.head.due == b.head.due && a.key > b.key
+		return cmp.Or(cmp.Compare(a.head.due, b.head.due), cmp.Compare(b.duration(), a.duration()), cmp.Compare(b.key, a.key)) < 0
 	}
 	return a.head.sent < b.head.sent
 }

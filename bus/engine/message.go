@@ -86,6 +86,10 @@ type list struct {
 	which      uint8
 }
 
+// run is a part of a list of ready messages: from one, which is nil if there is
+// none, up to another, or to the list's end.
+type run struct{ from, to *message }
+
 func (l *list) pushBack(m *message) { l.insertAfter(l.tail, m) }
 
 // insertAfter puts m behind at, or in front of all when at is nil.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strconv"
@@ -33,7 +34,8 @@ type modelMessage struct {
 	body, group, dedup, source   string
 	attrs                        []spec.NamedAttribute
 	state                        string // "delayed", "ready" or "in flight"
-	sent, first, taken, due      int64
+	sent, first, taken           int64
+	since, due                   int64 // of the wait that its state is
 	receives, receivesInPrevious int
 	rank                         int // the event that made it ready, or had it wait
 }
@@ -53,7 +55,7 @@ func (q *model) tick() int {
 // whether that is the message's end.
 func (q *model) next() (next *modelMessage, at int64, ends bool) {
 	for _, m := range q.messages {
-		if m.state != "ready" && (next == nil || m.due < at || m.due == at && m.rank < next.rank) {
+		if m.state != "ready" && (next == nil || q.waitsBefore(m, next)) {
 			next, at = m, m.due
 		}
 	}
@@ -63,6 +65,20 @@ func (q *model) next() (next *modelMessage, at int64, ends bool) {
 		}
 	}
 	return next, at, ends
+}
+
+// waitsBefore reports whether the wait of a message ends before another's: of two
+// that end at one time, the one that began first. Nobody says what holds on a FIFO
+// queue for two that also began at one time, one in flight and one delayed; this is
+// what the engine does.
+func (q *model) waitsBefore(a, b *modelMessage) bool {
+	if order := cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.since, b.since)); order != 0 {
+		return order < 0
+	}
+	if q.fifo && a.state != b.state {
+		return a.state == "in flight"
+	}
+	return a.rank < b.rank
 }
 
 func (q *model) advance(now int64) {
@@ -103,19 +119,26 @@ func (q *model) oldest(now int64) (age time.Duration) {
 	return age
 }
 
+// first returns the first message of a group in a state, as they came, or nil.
+func (q *model) first(group, state string) *modelMessage {
+	for _, m := range q.messages {
+		if m.group == group && m.state == state {
+			return m
+		}
+	}
+	return nil
+}
+
+// comesBefore reports whether a came before b, which may be nil.
+func (q *model) comesBefore(a, b *modelMessage) bool {
+	return b == nil || slices.Index(q.messages, a) < slices.Index(q.messages, b)
+}
+
 // regroup brings available up to date after one event.
 func (q *model) regroup() {
 	free := func(group string) bool {
-		ready := 0
-		for _, m := range q.messages {
-			if m.group == group && m.state == "in flight" {
-				return false
-			}
-			if m.group == group && m.state == "ready" {
-				ready++
-			}
-		}
-		return ready > 0
+		ready := q.first(group, "ready")
+		return ready != nil && q.comesBefore(ready, q.first(group, "in flight"))
 	}
 	q.available = slices.DeleteFunc(q.available, func(g string) bool { return !free(g) })
 	for _, m := range q.messages {
@@ -126,12 +149,7 @@ func (q *model) regroup() {
 }
 
 func (q *model) add(m *modelMessage, now int64, delay time.Duration) {
-	m.due = now + int64(delay)
-	for _, before := range q.messages {
-		if q.fifo && before.group == m.group && before.state == "delayed" {
-			m.due = max(m.due, before.due)
-		}
-	}
+	m.since, m.due = now, now+int64(delay)
 	q.messages = append(q.messages, m)
 	if m.due > now {
 		m.state, m.rank = "delayed", q.tick()
@@ -142,7 +160,7 @@ func (q *model) add(m *modelMessage, now int64, delay time.Duration) {
 }
 
 // ready returns the ready messages, next to be received first: group by group
-// on a FIFO queue, those of locked groups last.
+// on a FIFO queue, those behind one in flight last.
 func (q *model) ready() (out []*modelMessage) {
 	if !q.fifo {
 		for _, m := range q.messages {
@@ -153,44 +171,49 @@ func (q *model) ready() (out []*modelMessage) {
 		slices.SortFunc(out, func(a, b *modelMessage) int { return a.rank - b.rank })
 		return out
 	}
-	groups := slices.Clone(q.available)
+	var groups []string // of locked messages
 	for _, m := range q.messages {
-		if m.state == "ready" && !slices.Contains(groups, m.group) {
+		if m.state == "ready" && !q.comesBefore(m, q.first(m.group, "in flight")) && !slices.Contains(groups, m.group) {
 			groups = append(groups, m.group)
 		}
 	}
-	for _, g := range groups {
+	add := func(group string, locked bool) {
 		for _, m := range q.messages {
-			if m.group == g && m.state == "ready" {
+			if m.group == group && m.state == "ready" && locked != q.comesBefore(m, q.first(group, "in flight")) {
 				out = append(out, m)
 			}
 		}
 	}
+	for _, g := range q.available {
+		add(g, false)
+	}
+	for _, g := range groups {
+		add(g, true)
+	}
 	return out
 }
 
-// nextOf returns the message that a receive takes next which last took one of
-// the group: another of it, while there is one.
-func (q *model) nextOf(group string) *modelMessage {
-	ready := q.ready()
-	i := slices.IndexFunc(ready, func(m *modelMessage) bool { return q.fifo && m.group == group })
-	if i < 0 {
-		i = slices.IndexFunc(ready, func(m *modelMessage) bool { return !q.fifo || slices.Contains(q.available, m.group) })
-	}
-	if i < 0 {
-		return nil
-	}
-	return ready[i]
-}
-
+// receive takes messages: on a FIFO queue of one group after the other, of each as
+// many as come before what was in flight already.
 func (q *model) receive(now int64, n int, visibility time.Duration) (out []*modelMessage) {
-	group := ""
+	group, locked := "", (*modelMessage)(nil)
 	for len(out) < n {
-		m := q.nextOf(group)
-		if m == nil {
-			break
+		var m *modelMessage
+		if q.fifo {
+			if m = q.first(group, "ready"); group == "" || m == nil || !q.comesBefore(m, locked) {
+				if len(q.available) == 0 {
+					break
+				}
+				group = q.available[0]
+				m, locked = q.first(group, "ready"), q.first(group, "in flight")
+			}
+		} else {
+			ready := q.ready()
+			if len(ready) == 0 {
+				break
+			}
+			m = ready[0]
 		}
-		group = m.group
 		if q.maxReceives > 0 && m.receives-m.receivesInPrevious >= q.maxReceives {
 			q.bury(m, now)
 			continue
@@ -199,7 +222,7 @@ func (q *model) receive(now int64, n int, visibility time.Duration) (out []*mode
 			m.first = now
 		}
 		m.receives++
-		m.state, m.taken, m.due, m.rank = "in flight", now, now+int64(visibility), q.tick()
+		m.state, m.taken, m.since, m.due, m.rank = "in flight", now, now, now+int64(visibility), q.tick()
 		q.regroup()
 		out = append(out, m)
 	}
@@ -247,18 +270,19 @@ func (q *model) delete(m *modelMessage, n int) (bool, spec.Code) {
 	return true, ""
 }
 
-func (q *model) changeVisibility(m *modelMessage, n int, now int64, d time.Duration) spec.Code {
+func (q *model) changeVisibility(m *modelMessage, n int, now int64, d time.Duration, mustHold bool) spec.Code {
 	switch {
 	case d < 0 || d > 12*time.Hour || !q.has(m):
 		return spec.InvalidParameterValue
-	case m.state != "in flight" || m.receives != n:
+	case (q.fifo || mustHold) && (m.state != "in flight" || m.receives != n):
 		return spec.MessageNotInflight
 	case now+int64(d) > m.taken+int64(12*time.Hour):
 		return spec.InvalidParameterValue
-	case d == 0:
+	case d > 0:
+		m.state, m.since, m.due, m.rank = "in flight", now, now+int64(d), q.tick()
+		q.regroup()
+	case m.state == "in flight":
 		q.makeReady(m)
-	default:
-		m.due, m.rank = now+int64(d), q.tick()
 	}
 	return ""
 }
@@ -267,7 +291,7 @@ func (q *model) purge(now int64, lenient bool) spec.Code {
 	if !lenient && q.purged != 0 && now < q.purged+int64(time.Minute) {
 		return spec.PurgeQueueInProgress
 	}
-	q.purged, q.messages, q.available = now, nil, nil
+	q.purged, q.messages, q.available, q.sent = now, nil, nil, map[string]modelSent{}
 	return ""
 }
 

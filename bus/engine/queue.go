@@ -1,8 +1,8 @@
 package engine
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"omnibus/bus/spec"
@@ -56,10 +56,16 @@ func newQueue(name string, number, seed uint64, c *clock) *queue {
 	return q
 }
 
-// set changes the attributes given, which the caller has checked with CheckFor.
+// set changes the attributes given, which the caller has checked with CheckFor. A
+// changed delay holds for the messages that a FIFO queue delays already; those of a
+// standard queue stay as they are
+// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html).
 func (q *queue) set(s spec.QueueSettings) error {
 	if err := s.CheckOver(q.attrs); err != nil {
 		return err
+	}
+	if q.attrs.FIFO && s.Delay != nil {
+		q.due.move(q.delayLane(int64(q.attrs.Delay)), q.delayLane(int64(*s.Delay)), func(m *message) { m.due = m.sent + int64(*s.Delay) })
 	}
 	q.attrs.Set(s)
 	q.attrs.Modified = q.clock.past(q.now)
@@ -73,7 +79,7 @@ func (q *queue) admits(source string) bool {
 	return p.Permission != spec.RedriveDenyAll && (p.Permission != spec.RedriveByQueue || slices.Contains(p.Queues, source))
 }
 
-// clear forgets all messages. What FIFO deduplication remembers stays.
+// clear forgets all messages.
 func (q *queue) clear() {
 	q.visible = list{which: byDue}
 	q.due = newLanes(byDue)
@@ -169,7 +175,7 @@ func (q *queue) add(m *message, delay int64) {
 	m.seq = q.order
 	m.state = delayed
 	if q.attrs.FIFO {
-		delay = q.groups.add(m, q.now, delay)
+		q.groups.add(m)
 	} else {
 		q.tenants.join(m, q.now)
 	}
@@ -177,10 +183,20 @@ func (q *queue) add(m *message, delay int64) {
 	q.count[delayed]++
 	if delay > 0 {
 		m.due = q.now + delay
-		q.due.add(m, delay)
+		q.due.add(m, q.delayLane(delay))
 	} else {
 		q.makeReady(m)
 	}
+}
+
+// delayLane returns the lane for messages with a delay. On a FIFO queue all have
+// the queue's own, and a lane that no message in flight is in, so that it can be
+// moved as a whole.
+func (q *queue) delayLane(delay int64) int64 {
+	if q.attrs.FIFO {
+		return -1 - delay
+	}
+	return delay
 }
 
 // check reports what the queue would refuse in a message.
@@ -284,7 +300,7 @@ func (q *queue) take(m *message, visibility time.Duration) {
 	m.taken = q.now
 	q.setState(m, inFlight)
 	if m.group != nil {
-		m.group.inFlight++
+		m.group.take(m)
 	}
 	q.wait(m, visibility)
 }
@@ -370,41 +386,55 @@ func (q *queue) delete(handle string) (bool, error) {
 }
 
 // changeVisibility makes the message that a receipt handle names visible again
-// in d from now.
-func (q *queue) changeVisibility(handle string, d time.Duration) error {
+// in d from now. On a standard queue any receipt handle of the message will do,
+// unless its delivery must hold the message.
+func (q *queue) changeVisibility(handle string, d time.Duration, mustHold bool) error {
 	if err := spec.CheckVisibilityChange(d); err != nil {
 		return err
 	}
-	m, err := q.held(handle)
+	m, holds, err := q.named(handle)
 	if err != nil {
 		return err
+	}
+	if !holds && (mustHold || q.attrs.FIFO || m.settled) {
+		return spec.NotInFlight(handle)
 	}
 	if q.now-m.taken+int64(d) > int64(spec.MaxVisibility) {
 		return spec.HiddenTooLong(d, time.Duration(q.now-m.taken))
 	}
-	q.due.remove(m)
-	if d == 0 {
-		q.makeReady(m)
-	} else {
+	switch {
+	case d > 0:
+		q.unlist(m)
+		q.setState(m, inFlight) // which it may not be any more
 		q.wait(m, d)
+	case m.state == inFlight:
+		q.due.remove(m)
+		q.makeReady(m)
 	}
 	return nil
 }
 
 // held returns the message that a receipt handle's delivery still holds.
 func (q *queue) held(handle string) (*message, error) {
+	m, holds, err := q.named(handle)
+	if err == nil && !holds {
+		err = spec.NotInFlight(handle)
+	}
+	return m, err
+}
+
+// named returns the message that a receipt handle names, and whether the handle's
+// delivery still holds it.
+func (q *queue) named(handle string) (m *message, holds bool, err error) {
 	r, err := parseReceipt(handle, q.number)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	m := q.taken.get(r.message)
+	m = q.taken.get(r.message)
 	if m == nil {
-		return nil, spec.NotAvailable(handle)
+		return nil, false, spec.NotAvailable(handle)
 	}
-	if !m.holds(r) {
-		return nil, spec.NotInFlight(handle)
-	}
-	return m, nil
+	return m, m.holds(r), nil
 }
 
 func (q *queue) counts() spec.Counts {
@@ -434,12 +464,9 @@ func (q *queue) peek(n int) []Delivery {
 // eachReady calls f for the ready messages, next to be received first, until it
 // returns false. Those of groups that are locked come last.
 func (q *queue) eachReady(f func(*message) bool) {
-	lists := append([]*list{&q.visible}, q.tenants.lists()...)
-	for _, g := range q.groups.inOrder() {
-		lists = append(lists, &g.ready)
-	}
-	for _, l := range lists {
-		for m := l.head; m != nil; {
+	runs := append([]run{{from: q.visible.head}}, q.tenants.runs()...)
+	for _, r := range append(runs, q.groups.inOrder()...) {
+		for m := r.from; m != r.to; {
 			next := m.links[byDue].next // f may remove m
 			if !f(m) {
 				return
@@ -456,8 +483,13 @@ func (q *queue) purge(lenient bool) error {
 	}
 	q.purged = q.now
 	q.clear()
+	q.dedup, q.attempts = dedup{}, attempts{}
 	return nil
 }
 
-// sequenceNumber writes a FIFO sequence number as SQS does, in 20 digits.
-func sequenceNumber(seq uint64) string { return fmt.Sprintf("%020d", seq) }
+// sequenceNumber writes a FIFO sequence number as SQS does: in 20 digits without a
+// long run of zeros, the next greater by 256 at least.
+func sequenceNumber(seq uint64) string {
+	const first = 849_496_460_467_696_128
+	return "18" + strconv.FormatUint(first+256*seq, 10)
+}

@@ -8,7 +8,7 @@ import (
 
 // SQS has one action for all that can be done with a delivery besides deleting its
 // message: ChangeMessageVisibility. What follows is what brokers have in common
-// instead. Errors are those of [Queue.ChangeVisibility].
+// instead. Errors are those of [Queue.ChangeHeld].
 
 // Renew begins the visibility timeout of a delivery anew: it ends as long from now
 // as the receive hid the message for.
@@ -21,7 +21,7 @@ func (q *Queue) Renew(receiptHandle string) error {
 	if err != nil {
 		return err
 	}
-	return q.state.changeVisibility(receiptHandle, r.visibility)
+	return q.state.changeVisibility(receiptHandle, r.visibility, true)
 }
 
 // GiveBack makes the message visible again in after from now, as ChangeVisibility
@@ -36,7 +36,7 @@ func (q *Queue) GiveBack(receiptHandle string, after time.Duration) error {
 	if err != nil {
 		return err
 	}
-	if err := q.state.changeVisibility(receiptHandle, after); err != nil {
+	if err := q.state.changeVisibility(receiptHandle, after, true); err != nil {
 		return err
 	}
 	m.settled = true

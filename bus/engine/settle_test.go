@@ -51,7 +51,7 @@ func TestWhatWasGivenBackIsNoDeliveryAnyMore(t *testing.T) {
 				ok(t, q.GiveBack(h, after))
 				settled := func() {
 					t.Helper()
-					wantCode(t, q.ChangeVisibility(h, 0), spec.MessageNotInflight)
+					wantCode(t, q.ChangeHeld(h, 0), spec.MessageNotInflight)
 					wantCode(t, q.GiveBack(h, 0), spec.MessageNotInflight)
 					wantCode(t, q.Renew(h), spec.MessageNotInflight)
 					if deleted, _ := q.Delete(h); deleted {

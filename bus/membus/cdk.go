@@ -223,7 +223,7 @@ func (s *subscription) CanNack() bool { return true }
 // was settled, needs no nack.
 func (s *subscription) SendNacks(ctx context.Context, ids []cdk.AckID) error {
 	for _, id := range ids {
-		if err := s.q.ChangeVisibility(id.(*delivery).handle, 0); errors.Is(err, spec.QueueDoesNotExist) {
+		if err := s.q.ChangeHeld(id.(*delivery).handle, 0); errors.Is(err, spec.QueueDoesNotExist) {
 			return err
 		}
 	}

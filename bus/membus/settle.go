@@ -28,7 +28,7 @@ func (q *queue) OpenReceiver(o driver.ReceiverOptions) (driver.Queue, error) {
 
 func (q *queue) ChangeVisibility(_ context.Context, changes []driver.VisibilityChange) []error {
 	return each(changes, func(c driver.VisibilityChange) error {
-		return q.held(c.ReceiptHandle, q.q.ChangeVisibility(c.ReceiptHandle, c.Timeout))
+		return q.held(c.ReceiptHandle, q.q.ChangeHeld(c.ReceiptHandle, c.Timeout))
 	})
 }
 

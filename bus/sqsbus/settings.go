@@ -113,9 +113,6 @@ func checkSettings(name string, s spec.QueueSettings) error {
 	if err := s.CheckFor(name); err != nil {
 		return err
 	}
-	if d := s.DeadLetter; d != nil && d.Queue == name {
-		return spec.BadDeadLetterTarget(*d, "A queue cannot be its own dead-letter queue.")
-	}
 	return s.CheckWholeSeconds()
 }
 

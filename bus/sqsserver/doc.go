@@ -49,10 +49,14 @@
 //	JSON of another type          not documented                      SerializationException, for numbers in the
 //	                                                                  place of texts too
 //	message attribute names       A-Z, a-z, 0-9, _ - .                the same (AWS itself accepts other letters)
-//	characters                    the set of XML 1.0                  the same
+//	characters                    the set of XML 1.0; InvalidMessage- the same
+//	                              Contents (in an attribute
+//	                              InvalidParameterValue)
 //	delay                         0 to 900 s                          the same
 //	visibility timeout            0 to 12 h in all                    the same, never clamped
-//	change after the timeout      MessageNotInflight                  the same (AWS itself accepts it sometimes)
+//	change after the timeout      MessageNotInflight (accepted, on    as recorded; so too with a receipt handle
+//	                              a standard queue: a receipt handle  that a later receive has superseded, as
+//	                              lives as long as its message)       clients have seen. FIFO: as documented
 //	retention                     applied within 15 minutes           applied at once
 //	long poll                     0 to 20 s                           the same; wakes at once
 //	poll whose client has gone    not documented                      takes nothing
@@ -61,17 +65,23 @@
 //	delivery of a standard queue  at least once                       once for each visibility timeout
 //	counts                        approximate, within a minute        exact, at once
 //	in flight                     120,000; OverLimit, FIFO: none      the same
-//	FIFO order and group locks    strict                              the same (AWS itself gives out again what
-//	                                                                  comes before the first that is in flight)
+//	FIFO order and group locks    strict (what comes before the       as recorded
+//	                              first message in flight is given
+//	                              out again)
 //	delay on a FIFO queue         the queue's only; 0 in a message    the same
+//	a changed delay               FIFO: moves what waits; standard:   the same
+//	                              for what is sent from then on
 //	deduplication                 5 minutes, by queue or group        the same (a change of the scope has been
 //	                                                                  seen to have no effect on AWS)
-//	sequence number               20 digits, rising                   the same, in each queue
+//	sequence number               20 digits, rising (without a long   the same, in each queue
+//	                              run of zeros)
 //	ReceiveRequestAttemptId       5 minutes                           the same
 //	fair queues                   by share of messages in flight      by share of messages in flight
 //	                              and of processing time
 //	dead-letter queues            at the receive over the limit       the same; time of sending kept on
 //	                                                                  standard queues
+//	a queue as its own            not documented (accepted)           accepted
+//	dead-letter queue
 //	redrive allow policy          enforced                            the same
 //	move tasks                    1 to 500 a second, 36 hours         the same rates; ends when no message
 //	                                                                  is ready; cancelled at once
@@ -86,6 +96,7 @@
 //	CreateQueue of an existing    same attributes only                the same; tags given are added
 //	name of a deleted queue       free after a minute                 the same; at once if the engine is lenient
 //	PurgeQueue                    once a minute, takes a minute       the same rule; done at once
+//	                              (ends deduplication)
 //	paging                        NextToken, up to 1,000              the same
 //	attributes set                hold within a minute                hold at once
 //	SenderId                      the caller's user id                the account's id

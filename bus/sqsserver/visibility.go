@@ -12,9 +12,10 @@ import (
 // Supported: timeouts of 0 to 12 hours from now, as long as the message is
 // hidden for no more than 12 hours since its receive in all.
 //
-// Not as on AWS: a receipt handle whose timeout is over is answered with
-// MessageNotInflight, as the documentation says; AWS itself has been seen to
-// hide the message again.
+// On a standard queue a receipt handle lives as long as its message, as AWS was
+// recorded: one whose timeout is over hides the message again, and one that a later
+// receive has superseded changes that receive's timeout. On a FIFO queue, of which
+// there is no recording, both get MessageNotInflight, as the documentation says.
 
 type changeMessageVisibility struct {
 	queueURL string
