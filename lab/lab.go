@@ -3,9 +3,9 @@
 // each, a slow and a fast consumer that compete for them, and a monitor that
 // watches the three counts rise and fall until all is handled.
 //
-// The workers are those of package workers with the lab's settings; the lab runs
-// on any backend that can be opened by a URL, and what it does without where a
-// backend lacks a control, [Lab.Run] says.
+// The workers are those of package workers with the lab's settings. The lab runs on
+// any backend that can be opened by a URL; [Lab.Run] says what it leaves out where a
+// backend lacks a control.
 package lab
 
 import (
@@ -35,9 +35,9 @@ type Lab struct {
 	// count fractions of a second can go faster.
 	Speed int
 
-	// DrainTimeout is how long Run may take to end when ctx does; 0 means 10 s. The
-	// first half of it is for what the workers have in hand, and the other for the
-	// queue to confirm what it was told.
+	// DrainTimeout is how long Run may take to end when ctx does; 0 means 10 s. In
+	// the first half the workers finish what they have in hand, in the second the
+	// queue confirms what it was told.
 	DrainTimeout time.Duration
 
 	// OnEvent, if not nil, is called with everything that happens. Calls do not
@@ -95,8 +95,8 @@ const defaultDrainTimeout = 10 * time.Second
 
 // Run creates the queue if the backend can, starts the producers, the consumers
 // and the monitor, and ends when all that was sent is handled and the three
-// counts are zero. If ctx ends before, it stops them cleanly and returns what was
-// done so far and no error.
+// counts are zero. If ctx ends before, Run stops them cleanly and returns what was
+// done so far, and no error unless something was not confirmed in time.
 //
 // Without the control "attributes" there are no status events, and Run ends when
 // as many messages are handled as were sent; without "receivers" the

@@ -30,7 +30,7 @@ type Producer struct {
 
 	// Every is the time from the beginning of one Send to that of the next;
 	// 0 means as fast as the queue takes them. A Send that takes longer delays
-	// the next one, and what was missed is not caught up with.
+	// the next one; the pace does not make up for lost time.
 	Every time.Duration
 
 	// Count ends Run after so many messages; 0 means all the source has.

@@ -85,8 +85,8 @@ func (f *flagSet) fifo() bool {
 	return strings.HasSuffix(name, ".fifo")
 }
 
-// needQueue reports that no queue is named, or one that a command of its own
-// cannot share with others.
+// needQueue returns an error if no queue is named, or one that lives in a single
+// process, where a command would have it to itself.
 func (f *flagSet) needQueue() error {
 	if f.queue == "" {
 		return usagef("no queue is named: use -queue URL or set BUS_URL")
@@ -101,10 +101,10 @@ func (f *flagSet) needQueue() error {
 	return nil
 }
 
-// open opens the queue, runs use on it, shuts it down, and then runs summary,
-// which may be nil. All that ends within the drain timeout after ctx does: the
-// first half of it is for what use has in hand, see [flagSet.inHand], and the
-// other for the queue to confirm what it was told.
+// open opens the queue, runs use on it, shuts it down, and then runs summary, which
+// may be nil. When ctx ends, all that takes no longer than the drain timeout: in its
+// first half use finishes what it has in hand (see [flagSet.inHand]), in the second
+// the queue confirms what it was told.
 func (f *flagSet) open(ctx context.Context, use func(*bus.Queue) error, summary func() error) error {
 	q, err := f.app.mux.Open(ctx, f.queue)
 	if err != nil {
@@ -124,7 +124,7 @@ func (f *flagSet) open(ctx context.Context, use func(*bus.Queue) error, summary 
 	return err
 }
 
-// inHand is how long what a worker has in hand may take when it is stopping.
+// inHand returns how long a worker that is stopping may work on what it has in hand.
 func (f *flagSet) inHand() time.Duration { return f.drain / 2 }
 
 // attributes is a flag that can be given many times, each KEY=VALUE.
@@ -147,7 +147,7 @@ func (a attributes) Set(s string) error {
 	return nil
 }
 
-// messages is a number of messages in words.
+// messages returns a number of messages in words.
 func messages(n int) string {
 	if n == 1 {
 		return "1 message"

@@ -52,7 +52,7 @@ func runLab(ctx context.Context, a *app, args []string) error {
 		s.Sent, s.Received, s.Deleted, s.Redelivered, s.Visible, s.InFlight, s.Delayed))
 }
 
-// labLine is an event for people.
+// labLine returns an event as a line for people.
 func labLine(e lab.Event, start time.Time) string {
 	at := fmt.Sprintf("%7.2fs", e.Time.Sub(start).Seconds())
 	switch e.Event {
@@ -66,7 +66,7 @@ func labLine(e lab.Event, start time.Time) string {
 	return fmt.Sprintf("%s  %-14s %s", at, e.Worker, workerLine(e))
 }
 
-// workerLine is what a worker did, without its name.
+// workerLine returns what a worker did as a line, without the worker's name.
 func workerLine(e lab.Event) string {
 	verb := map[string]string{lab.EventSent: "sent", lab.EventHandled: "deleted", lab.EventFailed: "could not handle"}[e.Event]
 	line := fmt.Sprintf("%s %d: %s %s %v", verb, e.Number, e.Producer, e.JobType, e.Body)

@@ -32,7 +32,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)   // a second signal ends the process at once
-	signal.Ignore(syscall.SIGPIPE) // when nobody reads the output any more, writing fails, and messages in hand are given back
+	signal.Ignore(syscall.SIGPIPE) // when nobody reads the output any more, a write fails, and messages in hand are given back
 	a := &app{
 		mux:      bus.DefaultMux(),
 		getenv:   os.Getenv,
@@ -44,7 +44,7 @@ func main() {
 	os.Exit(a.run(ctx, os.Args[1:]))
 }
 
-// app is what the commands have of the world around them.
+// app holds what the commands use of the world around them.
 type app struct {
 	mux      *bus.Mux
 	getenv   func(string) string

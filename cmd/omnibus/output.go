@@ -11,16 +11,15 @@ import (
 	"time"
 )
 
-// output is what a command prints. The first write that fails is the last: from
-// then on all fail with its error, and the command is stopped, since nobody hears
-// it any more.
+// output takes what a command prints. After a write has failed, all others fail with
+// the same error, and the command is stopped: nobody hears it any more.
 type output struct {
 	w        io.Writer
 	stopping <-chan struct{} // closed when the command is to end
 	stop     func()          // closes stopping
-	patience time.Duration   // how long a write may take then: who reads a pipe may have stopped reading
+	patience time.Duration   // how long a write may take then, since nobody may be reading the pipe
 
-	mu  sync.Mutex // guards err, and has lines written one at a time
+	mu  sync.Mutex // guards err, and keeps lines in one piece
 	err error
 }
 
@@ -38,7 +37,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// write writes p, which it keeps if it gives up.
+// write writes p. It may return before p is written, and then keeps it.
 func (o *output) write(p []byte) error {
 	done := make(chan error, 1)
 	go func() {

@@ -1,9 +1,9 @@
 //go:build strangers
 
-// Command cost measures what an SQS endpoint costs: sqsd beside fauxqs and beside
-// a Go server that only parses and answers, which is what is left of the cost when
-// there is no queue: with the runtime's own settings, and on one processor, which is
-// all that sqsd uses.
+// Command cost measures what an SQS endpoint costs. It compares sqsd with fauxqs and
+// with a Go server that only parses and answers: what that one costs is not the
+// queue's. The Go server runs twice, with the runtime's own settings and on one
+// processor, since sqsd uses one.
 //
 //	cost -sqsd SQSD -fauxqs CLI.JS [-check]
 //
@@ -91,8 +91,8 @@ func run(ctx context.Context) error {
 	return report(os.Stdout, all, *check)
 }
 
-// onlyLoopback reports that this machine, or network namespace, has an interface
-// that others could come in by.
+// onlyLoopback returns an error if others could reach this machine, or network
+// namespace, by one of its interfaces.
 func onlyLoopback() error {
 	interfaces, err := net.Interfaces()
 	if err != nil {

@@ -163,7 +163,7 @@ func (s *server) firstAnswer(ctx context.Context, begun time.Time) (queue string
 
 // measureAll measures everything after the start.
 func measureAll(ctx context.Context, servers []*server, l load) error {
-	time.Sleep(time.Second) // for the start to be over
+	time.Sleep(time.Second) // until the start is over
 	for _, s := range servers {
 		if err := s.resident(&s.figures.idle); err != nil {
 			return err
@@ -334,7 +334,7 @@ func (s *server) wakeUp(ctx context.Context) (median, worst time.Duration, err e
 			}
 			arrived <- arrival{at, err}
 		}()
-		time.Sleep(50 * time.Millisecond) // for the receive to be waiting
+		time.Sleep(50 * time.Millisecond) // until the receive waits
 		sent := time.Now()
 		if err := s.sendOne(ctx); err != nil {
 			return 0, 0, err

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// report prints the table and what the limits make of it: the first endpoint is
-// ours, the second theirs, and all others do nothing.
+// report prints the table, and with each limit whether it is kept. The first endpoint
+// is ours, the second theirs, and all others do nothing.
 func report(w io.Writer, all []*figures, check bool) error {
 	ours, theirs := all[0], all[1]
 	row := func(what string, cell func(*figures) string) {
@@ -63,8 +63,8 @@ func report(w io.Writer, all []*figures, check bool) error {
 			limit(c.what+", processor time to that of "+nothing.name, ratio(c.of(ours), c.of(nothing)), 1.3)
 		}
 	}
-	// What does nothing has no queue to slow it down, so where its rate falls the
-	// machine has.
+	// The server that does nothing has no queue to slow it down: when its rate falls,
+	// the machine has slowed down.
 	nothing := all[len(all)-1]
 	limit("fall of the rate while filling, to that of "+nothing.name, ours.fill.fall()/nothing.fill.fall(), 1.25)
 	limit("fall of the rate while draining, to that of "+nothing.name, ours.empty.fall()/nothing.empty.fall(), 1.25)
@@ -80,7 +80,7 @@ func report(w io.Writer, all []*figures, check bool) error {
 
 func (r rates) String() string { return fmt.Sprintf("%.0f, %.0f", r.first, r.last) }
 
-// fall is how many times the rate of the first tenth is that of the last.
+// fall returns the rate of the first tenth, divided by that of the last.
 func (r rates) fall() float64 { return r.first / r.last }
 
 func micros(d time.Duration) string  { return fmt.Sprintf("%.1f µs", float64(d)/1e3) }

@@ -89,9 +89,9 @@ func firstOfGroups(ms []message) []message {
 	return slices.CompactFunc(slices.Clone(ms), func(a, b message) bool { return a.group == b.group })
 }
 
-// known are the known differences, by endpoint. Where AWS's API reference says what
-// is right, it says so of our answer, unless the reason says otherwise:
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/.
+// known are the known differences, by endpoint. Where AWS's API reference
+// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/) says what
+// is right, our answer is, unless the reason says otherwise.
 var known = map[string][]difference{
 	"fauxqs": {
 		answers(`SendMessage ".*😀".*`, `sent .*`, `error InvalidMessageContents`,

@@ -7,11 +7,11 @@
 //
 // The seed is printed, and the same seed plays the same calls. Nothing in them
 // depends on time: messages are visible at once or not for an hour. Ids, receipt
-// handles, times and the texts of errors are not compared. A difference that is
-// known, see [known], is counted and explained in the end; any other is printed,
-// and the exit status is 1, as it is with -all when a known one did not show. Where
-// the queues may no longer be the same, they are replaced on both sides, so that
-// one difference does not lead to others.
+// handles, times and the texts of errors are not compared. A known difference (see
+// [known]) is counted, and explained in the end. Any other is printed and makes the
+// exit status 1; so does, with -all, a known one that did not show. Where a
+// difference may have changed the queues, they are replaced on both sides, so that
+// it does not lead to others.
 package main
 
 import (

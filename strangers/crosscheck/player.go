@@ -112,7 +112,7 @@ func (p *player) create(ctx context.Context, fifo bool) (*queue, error) {
 	return q, nil
 }
 
-// replace has a queue no longer used, on both sides.
+// replace ends the use of a queue, on both sides.
 func (p *player) replace(name string) {
 	for i, q := range p.queues {
 		if q != nil && q.name == name {
@@ -164,8 +164,8 @@ var (
 	}
 )
 
-// send makes up a message with at most one fault, since which of several is told
-// is left to the endpoint.
+// send makes up a message with at most one fault: of several, each endpoint may
+// report another.
 func (p *player) send(q *queue) call {
 	if len(q.again) > 0 && p.rand.IntN(6) == 0 {
 		return pick(p, q.again...).repeat(q)

@@ -102,8 +102,8 @@ func (s *side) counts(ctx context.Context, queue string) (c counts, err error) {
 	return c, nil
 }
 
-// settle lets an endpoint do what it has left to a timer without delay: it has when
-// it answers a request that comes later than that.
+// settle waits for what an endpoint does in a timer of no delay: it is done when the
+// endpoint answers a request that came later.
 func (s *side) settle(ctx context.Context, queue string) {
 	time.Sleep(2 * time.Millisecond)
 	s.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &queue})

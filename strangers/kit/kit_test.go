@@ -1,8 +1,8 @@
 //go:build strangers
 
 // Package kit runs the conformance kit through sqsbus on running endpoints, ours
-// and those that others made. Where each is says an environment variable; a test
-// whose endpoint is not named or does not answer fails.
+// and those that others made. An environment variable says where each is; a test
+// fails if its endpoint is not named or does not answer.
 package kit
 
 import (
@@ -27,7 +27,7 @@ import (
 	"omnibus/bus/sqsbus"
 )
 
-// origin returns where an endpoint is, which an environment variable says.
+// origin returns the address of an endpoint, as an environment variable says it.
 func origin(t *testing.T, variable string) string {
 	t.Helper()
 	origin := os.Getenv(variable)
@@ -49,7 +49,8 @@ func newBackend() *sqsbus.Backend {
 	return sqsbus.New(&sqsbus.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 }
 
-// setup has the kit open, with b, queues whose URLs are base and a name.
+// setup returns a setup for the kit: b opens the queues, whose URLs are base and a
+// name.
 func setup(b driver.Opener, base string) func(testing.TB) (*bus.Mux, func(name string) string) {
 	return func(testing.TB) (*bus.Mux, func(name string) string) {
 		mux := new(bus.Mux)
@@ -58,8 +59,8 @@ func setup(b driver.Opener, base string) func(testing.TB) (*bus.Mux, func(name s
 	}
 }
 
-// slack is what a busy machine takes more than a quiet one, and much less than a
-// long poll, which is what a receive that is not woken takes.
+// slack is how much longer things may take on a busy machine. It is much shorter
+// than a long poll, which is how long a receive takes that is not woken.
 const slack = 5 * time.Second
 
 func TestSqsd(t *testing.T) {
@@ -100,9 +101,9 @@ func TestFauxqs(t *testing.T) {
 	})
 }
 
-// Receives of local-aws-sqs do not wait here, since its long polls are broken, which
-// [TestLocalAWSSQSLongPolls] shows: with them 13 promises more would be broken by
-// that alone, and what else is in those would not be checked.
+// Receives of local-aws-sqs do not wait here: its long polls are broken, as
+// [TestLocalAWSSQSLongPolls] shows. With them 13 more promises would be broken for
+// that reason alone, and all else in those promises would go unchecked.
 func TestLocalAWSSQS(t *testing.T) {
 	const (
 		handle  = "DeleteMessage takes a receipt handle of an earlier delivery, which on AWS deletes nothing"
