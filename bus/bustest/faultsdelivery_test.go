@@ -24,7 +24,7 @@ var deliveryFaults = []fault{
 			return true
 		}},
 	{name: "ignores acks",
-		breaks: "delivery bad-message cancel change-visibility-batch concurrent-delivery content-deduplication " +
+		breaks: "delivery bad-message cancel change-visibility-batch concurrent-delivery content-deduplication send-batch-order " +
 			"counts dead-letters deduplication delay group-lock group-order groups-parallel late-acks nack " +
 			"purge queue-delay release shutdown-flush stale-ack visibility ack-results bury give-back " +
 			"lost-lease queue-visibility receivers renew",
@@ -163,7 +163,7 @@ var waitingFaults = []fault{
 			return nil
 		}},
 	{name: "sends later, and forgets it when shut down",
-		breaks: "shutdown-flush attribute-limits bad-message cancel-release dead-letters delay delay-range " +
+		breaks: "shutdown-flush attribute-limits bad-message cancel-release dead-letters delay delay-range send-batch " +
 			"deleted-queue details fifo-rules groups-parallel message-characters message-size purge " +
 			"queue-delay release retention shutdown-release visibility wake-up wake-up-many receivers",
 		send: func(e *end, m *engine.Message) bool {

@@ -164,9 +164,9 @@ var receiptFaults = []fault{
 		details: func(e *engine.Delivery, d *driver.Details) { d.Sent = e.VisibleAt }},
 	{name: "takes the latest receive for the first", breaks: "details",
 		details: func(e *engine.Delivery, d *driver.Details) { d.FirstReceived = time.Now() }},
-	{name: "gives each delivery an id of its own", breaks: "details dead-letters peek",
+	{name: "gives each delivery an id of its own", breaks: "details dead-letters peek send-batch",
 		details: func(e *engine.Delivery, d *driver.Details) { d.ID = e.ReceiptHandle }},
-	{name: "gives all messages one id", breaks: "details peek",
+	{name: "gives all messages one id", breaks: "details peek send-batch",
 		details: func(_ *engine.Delivery, d *driver.Details) { d.ID = "id" }},
 	{name: "gives all deliveries one receipt handle",
 		breaks: "details change-visibility change-visibility-batch lost-lease visible-at ack-results bury " +

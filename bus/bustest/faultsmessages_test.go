@@ -123,7 +123,7 @@ var messageFaults = []fault{
 			}
 			return true
 		}},
-	{name: "fails the messages that are sent with a bad one", breaks: "bad-message", batch: 10},
+	{name: "fails the messages that are sent with a bad one", breaks: "bad-message send-batch", batch: 10},
 }
 
 // fifo makes a fault of each message sent to a FIFO queue.
@@ -137,7 +137,7 @@ func fifo(change func(*end, *engine.Message)) func(*end, *engine.Message) bool {
 }
 
 var fifoFaults = []fault{
-	{name: "delivers batches in reverse", breaks: "group-order group-lock groups-parallel", ahead: 10,
+	{name: "delivers batches in reverse", breaks: "group-order group-lock groups-parallel send-batch-order", ahead: 10,
 		receive: func(e *end, ctx context.Context, r engine.ReceiveRequest) ([]engine.Delivery, error) {
 			ds, err := e.q.Receive(ctx, r)
 			if spec.IsFIFOName(e.q.Name()) {

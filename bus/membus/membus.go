@@ -61,6 +61,7 @@ import (
 	"gocloud.dev/gcerrors"
 	"gocloud.dev/pubsub"
 	"gocloud.dev/pubsub/batcher"
+	cdk "gocloud.dev/pubsub/driver"
 
 	"omnibus/bus"
 	"omnibus/bus/driver"
@@ -176,6 +177,16 @@ func (q *queue) Close(context.Context) error            { return nil }
 // MessageControls declares all that can be declared.
 func (q *queue) MessageControls() []driver.Control {
 	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter, driver.ControlAckResults}
+}
+
+// SendBatch sends messages one after the other, which is as good as together.
+func (q *queue) SendBatch(ctx context.Context, ms []*cdk.Message) []error {
+	t := topic{q.q}
+	errs := make([]error, len(ms))
+	for i, m := range ms {
+		errs[i] = t.send(m)
+	}
+	return driver.AllNil(errs)
 }
 
 func (q *queue) Attributes(ctx context.Context) (spec.QueueAttributes, error) {

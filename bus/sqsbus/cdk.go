@@ -55,20 +55,10 @@ func (t *sending) send(ctx context.Context, m *cdk.Message) error {
 		return err
 	}
 	sent, err := t.sender.send(ctx, e)
-	if err != nil || m.AfterSend == nil {
+	if err != nil {
 		return err
 	}
-	return m.AfterSend(func(i any) bool {
-		switch p := i.(type) {
-		case *driver.Sent:
-			*p = driver.Sent{ID: aws.ToString(sent.MessageId), SequenceNumber: aws.ToString(sent.SequenceNumber)}
-		case *types.SendMessageBatchResultEntry:
-			*p = sent
-		default:
-			return false
-		}
-		return true
-	})
+	return tellSent(m, sent)
 }
 
 // entryOf returns a message as it is sent.
