@@ -20,6 +20,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 
@@ -31,8 +32,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)   // a second signal ends the process at once
-	signal.Ignore(syscall.SIGPIPE) // when nobody reads the output any more, a write fails, and messages in hand are given back
+	context.AfterFunc(ctx, func() { time.AfterFunc(signalTime, stop) }) // a second signal ends the process at once
+	signal.Ignore(syscall.SIGPIPE)                                      // when nobody reads the output any more, a write fails, and messages in hand are given back
 	a := &app{
 		mux:      bus.DefaultMux(),
 		getenv:   os.Getenv,
@@ -43,6 +44,10 @@ func main() {
 	}
 	os.Exit(a.run(ctx, os.Args[1:]))
 }
+
+// signalTime is how long signals after the first are taken for the same: timeout(1)
+// sends each of its own twice, to the command and to its process group.
+const signalTime = time.Second / 2
 
 // app holds what the commands use of the world around them.
 type app struct {
