@@ -42,6 +42,7 @@
 package engine
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -90,7 +91,17 @@ func New(opts *Options) *Engine {
 // name is refused for a minute after its queue was deleted
 // (QueueDeletedRecently), unless the engine is lenient.
 func (e *Engine) Create(name string, s spec.QueueSettings) (*Queue, error) {
+	return e.CreateTagged(name, s, nil)
+}
+
+// CreateTagged is Create for a queue with tags. It refuses what [Queue.Tag] does,
+// and of a queue that exists tags that are not just those that it has, unless none
+// are given.
+func (e *Engine) CreateTagged(name string, s spec.QueueSettings, tags map[string]string) (*Queue, error) {
 	if err := checkNew(name, s); err != nil {
+		return nil, err
+	}
+	if err := spec.CheckTags(tags); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
@@ -98,6 +109,9 @@ func (e *Engine) Create(name string, s spec.QueueSettings) (*Queue, error) {
 	if q := e.queues[name]; q != nil {
 		if attr, has, given := s.Differs(q.state.attrs); attr != "" {
 			return nil, spec.DifferentQueue(name, attr, has, given)
+		}
+		if len(tags) > 0 && !maps.Equal(tags, q.tags) {
+			return nil, spec.DifferentTags(name)
 		}
 		return q, nil
 	}
@@ -114,6 +128,7 @@ func (e *Engine) Create(name string, s spec.QueueSettings) (*Queue, error) {
 	if err := q.state.set(s); err != nil {
 		return nil, err
 	}
+	q.tags = maps.Clone(tags)
 	delete(e.deleted, name)
 	e.queues[name] = q
 	return q, nil

@@ -163,6 +163,12 @@ func DifferentQueue(name, attribute, has, given string) *Error {
 	return e.detail("queue %s has %q, not %q", name, has, given)
 }
 
+// DifferentTags returns the error of CreateQueue for a queue that exists with other
+// tags.
+func DifferentTags(name string) *Error {
+	return Errorf(QueueNameExists, "A queue already exists with the same name and different tags").detail("queue %s", name)
+}
+
 // DeletedRecently returns the error of CreateQueue for a name whose queue was
 // deleted that long ago.
 func DeletedRecently(name string, ago time.Duration) *Error {

@@ -81,7 +81,12 @@ func (f *failures) failed(id string) bool {
 	return false
 }
 
+// write writes the failures, if there are any: AWS was recorded to leave out the
+// list otherwise.
 func (f *failures) write(w writer) {
+	if len(f.list) == 0 {
+		return
+	}
 	w.beginList("Failed")
 	for _, x := range f.list {
 		w.beginItem("BatchResultErrorEntry")

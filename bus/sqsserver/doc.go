@@ -85,15 +85,20 @@
 //	redrive allow policy          enforced                            the same
 //	move tasks                    1 to 500 a second, 36 hours         the same rates; ends when no message
 //	                                                                  is ready; cancelled at once
-//	queue URLs                    as answered; a name will do         any whose path ends as answered; a name
-//	                                                                  will do
-//	actions at a queue's path     not CreateQueue and ListQueues      all
+//	queue URLs                    as answered; a name will do (with   any whose path ends as answered; a name
+//	                              a slash behind it too, as clients   will do; with a slash behind it too
+//	                              have seen)
+//	URL of no queue               InvalidAddress (NonExistentQueue,   as recorded
+//	                              except of a bare endpoint)
+//	actions at a queue's path     not CreateQueue and ListQueues      the same (by recording, in Query; in JSON
+//	                                                                  the same is unproven)
 //	queue names                   1 to 80 characters; InvalidParame-  the same
 //	                              terValue for an empty or no name
 //	tags                          50 of 128 and 256 characters, of    the same; more than 50 are refused
 //	                              letters, digits, white space and
 //	                              _ . : / = + - @; no key in aws:
-//	CreateQueue of an existing    same attributes only                the same; tags given are added
+//	CreateQueue of an existing    same attributes only (and the same  the same; without tags in the request
+//	                              tags, as clients have seen)         they are not compared, which is unproven
 //	name of a deleted queue       free after a minute                 the same; at once if the engine is lenient
 //	PurgeQueue                    once a minute, takes a minute       the same rule; done at once
 //	                              (ends deduplication)
@@ -105,7 +110,11 @@
 //	throttling                    quotas of a region                  none
 //	accounts and regions          many                                one of each for a server
 //	GET of no action              404, UnknownOperationException      the same
-//	Query answers in JSON         with Accept: application/json       XML
+//	Query answers in JSON         with Accept: application/json       the same; of actions other than ListQueues,
+//	                              (recorded for ListQueues)           and of errors, the form is unproven
+//	X-Amzn-Trace-Id of a send     not documented (the message's       as recorded; a system attribute of that
+//	                              AWSTraceHeader)                     name that is given goes before it
+//	batches without failures      JSON: an empty Failed (no Failed)   as recorded
 //	HTTP/2, VPC endpoints, SOAP   some                                none
 //
 // Limits of the engine itself are in its own documentation.

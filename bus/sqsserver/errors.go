@@ -93,21 +93,28 @@ func (w *jsonWriter) writeError(h http.Header, e *spec.Error) (status int) {
 
 // writeError writes an error as the Query protocol has it.
 func (w *xmlWriter) writeError(e *spec.Error, requestID string) (status int) {
-	n := errorNames[e.Code]
-	fault := "Sender"
-	if n.statusCode() >= 500 {
-		fault = "Receiver"
-	}
 	w.buf = append(w.buf, `<?xml version="1.0"?><ErrorResponse xmlns="`+xmlNamespace+`"><Error>`...)
-	w.text("Type", fault)
+	w.text("Type", fault(e.Code))
 	w.text("Code", queryCode(e.Code))
-	message := e.Message
-	if e.Code == spec.QueueDoesNotExist {
-		message = "The specified queue does not exist for this wsdl version."
-	}
-	w.text("Message", message)
+	w.text("Message", queryMessage(e))
 	w.buf = append(w.buf, "<Detail/></Error>"...)
 	w.text("RequestId", requestID)
 	w.close("ErrorResponse")
-	return n.statusCode()
+	return errorNames[e.Code].statusCode()
+}
+
+// fault returns whose fault an error is, as Query says it.
+func fault(c spec.Code) string {
+	if errorNames[c].statusCode() >= 500 {
+		return "Receiver"
+	}
+	return "Sender"
+}
+
+// queryMessage returns the text that an error has in Query.
+func queryMessage(e *spec.Error) string {
+	if e.Code == spec.QueueDoesNotExist {
+		return "The specified queue does not exist for this wsdl version."
+	}
+	return e.Message
 }

@@ -17,8 +17,7 @@ import (
 // listing by prefix and in pages.
 //
 // Not as on AWS: there is one account, so QueueOwnerAWSAccountId must be its id;
-// DeleteQueue and PurgeQueue take effect at once instead of within a minute; the
-// tags of a queue that exists are added to by CreateQueue.
+// DeleteQueue and PurgeQueue take effect at once instead of within a minute.
 
 // queueAction is the part of all actions that name a queue.
 type queueAction struct{ queueURL string }
@@ -63,22 +62,15 @@ func (a *createQueue) run(c *call) error {
 	if err := spec.CheckQueueType(a.name, isTrue(a.attributes["FifoQueue"])); err != nil {
 		return err
 	}
-	if err := spec.CheckTags(a.tags); err != nil { // before there is a queue
-		return err
-	}
 	settings, err := spec.ParseQueueSettings(a.name, a.attributes, c.server)
 	if err != nil {
 		return err
 	}
-	q, err := c.server.engine.Create(a.name, settings)
-	if err != nil {
+	if _, err := c.server.engine.CreateTagged(a.name, settings, a.tags); err != nil {
 		return ofPolicy(err, a.attributes)
 	}
 	a.url = c.queueURL(a.name)
-	if len(a.tags) == 0 {
-		return nil
-	}
-	return q.Tag(a.tags)
+	return nil
 }
 
 func isTrue(value string) bool { return value == "true" || value == "TRUE" || value == "True" }

@@ -27,6 +27,7 @@ func TestQueueURLsResolveByTheirPath(t *testing.T) {
 			"http://127.0.0.1:9324/" + account + "/q",
 			"http://proxy/some/path/" + account + "/q",
 			"/" + account + "/q",
+			endpoint + "/" + account + "/q/", // as a .NET client sends it
 			"q",
 		} {
 			_, err := c.PurgeQueue(t.Context(), &sqs.PurgeQueueInput{QueueUrl: &u})
@@ -37,8 +38,8 @@ func TestQueueURLsResolveByTheirPath(t *testing.T) {
 			endpoint + "/" + account + "/other":  {"AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."},
 			endpoint + "/999999999999/q":         {"AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."},
 			endpoint:                             {"InvalidAddress", "The address " + endpoint + " is not valid for this endpoint."},
-			endpoint + "/q":                      {"InvalidAddress", "is not valid for this endpoint."},
-			endpoint + "/" + account + "/q/":     {"InvalidAddress", "is not valid for this endpoint."},
+			endpoint + "/":                       {"InvalidAddress", "is not valid for this endpoint."},
+			endpoint + "/q":                      {"AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."}, // recorded
 			"other":                              {"AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."},
 			"":                                   {"MissingParameter", "The request must contain the parameter QueueUrl."},
 			endpoint + "/" + account + "/q\x00":  {"AWS.SimpleQueueService.NonExistentQueue", ""},

@@ -18,7 +18,7 @@ func (c *call) queueURL(name string) string {
 // does on AWS.
 func (c *call) queue(queueURL string) (*engine.Queue, error) {
 	if queueURL == "" {
-		queueURL = c.req.URL.Path
+		queueURL = strings.TrimRight(c.req.URL.Path, "/")
 		if strings.Count(queueURL, "/") < 2 {
 			return nil, spec.Missing("QueueUrl")
 		}
@@ -26,8 +26,8 @@ func (c *call) queue(queueURL string) (*engine.Queue, error) {
 	if !strings.Contains(queueURL, "/") {
 		return c.queueNamed(queueURL)
 	}
-	account, name, ok := splitQueueURL(queueURL)
-	if !ok {
+	account, name := splitQueueURL(queueURL)
+	if name == "" {
 		return nil, spec.Errorf(spec.InvalidAddress, "The address %.200s is not valid for this endpoint.", queueURL)
 	}
 	if account != c.server.account {
@@ -41,24 +41,39 @@ func (c *call) queueNamed(name string) (*engine.Queue, error) {
 	return c.server.engine.Queue(name)
 }
 
-// splitQueueURL returns the account and the name in a queue's URL or path.
-func splitQueueURL(u string) (account, name string, ok bool) {
+// splitQueueURL returns the account and the name in a queue's URL or path, which
+// may end with a slash. A bare endpoint has neither.
+func splitQueueURL(u string) (account, name string) {
 	if _, rest, found := strings.Cut(u, "://"); found {
-		_, u, ok = strings.Cut(rest, "/")
-		if !ok {
-			return "", "", false
-		}
+		_, u, _ = strings.Cut(rest, "/")
 	}
 	if i := strings.IndexAny(u, "?#"); i >= 0 {
 		u = u[:i]
 	}
+	u = strings.TrimRight(u, "/")
 	i := strings.LastIndexByte(u, '/')
-	if i < 0 {
-		return "", "", false
+	name = u[i+1:]
+	if i >= 0 {
+		u = u[:i]
+		account = u[strings.LastIndexByte(u, '/')+1:]
 	}
-	name, u = u[i+1:], u[:i]
-	account = u[strings.LastIndexByte(u, '/')+1:]
-	return account, name, name != "" && account != ""
+	return account, name
+}
+
+// misplaced reports an action that was sent to the URL of a queue and is not one
+// of that queue's.
+func (c *call) misplaced(action string) error {
+	if action != "CreateQueue" && action != "ListQueues" {
+		return nil
+	}
+	if account, name := splitQueueURL(c.req.URL.Path); !isAccount(account) || name == "" {
+		return nil
+	}
+	return noAction(action)
+}
+
+func noAction(name string) error {
+	return spec.Errorf(codeInvalidAction, "The action %.80s is not valid for this endpoint.", name)
 }
 
 // ARN returns the ARN of the queue with that name.

@@ -1,6 +1,7 @@
 package sqsserver
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -60,19 +61,31 @@ func (e *sendEntry) member(name []byte, r *jsonReader) {
 
 // send gives the message to the queue. number is that of the entry in its batch,
 // from 1, and 0 for a message by itself.
-func (e *sendEntry) send(q *engine.Queue, number int) (err error) {
+func (e *sendEntry) send(c *call, q *engine.Queue, number int) (err error) {
 	switch {
 	case e.emptyGroup:
 		err = spec.CheckGroup("MessageGroupId", "")
 	case e.emptyDeduplication:
 		err = spec.CheckGroup("MessageDeduplicationId", "")
 	default:
-		e.sent, err = q.Send(e.message)
+		m := e.message
+		m.TraceHeader = cmp.Or(m.TraceHeader, c.traceID())
+		e.sent, err = q.Send(m)
 	}
 	if refused, ok := errors.AsType[*spec.Error](err); ok && number > 0 {
 		return refused.InEntry("SendMessageBatchRequestEntry", number)
 	}
 	return err
+}
+
+// traceID returns the trace header that the request itself came with: AWS was
+// recorded (2025-06) to give it to a message that has none.
+func (c *call) traceID() string {
+	id := c.req.Header.Get("X-Amzn-Trace-Id")
+	if spec.CheckCharacters(id) != nil {
+		return ""
+	}
+	return id
 }
 
 // write writes what AWS tells of a message that was sent.
@@ -105,7 +118,7 @@ func (a *sendMessage) run(c *call) error {
 	if err != nil {
 		return err
 	}
-	return a.entry.send(q, 0)
+	return a.entry.send(c, q, 0)
 }
 
 func (a *sendMessage) answer(w writer) { a.entry.write(w) }
@@ -148,7 +161,7 @@ func (a *sendMessageBatch) run(c *call) error {
 	}
 	for i := range a.entries {
 		e := &a.entries[i]
-		if err := e.send(q, i+1); err != nil {
+		if err := e.send(c, q, i+1); err != nil {
 			a.failures.add(c, e.id, err)
 		}
 	}

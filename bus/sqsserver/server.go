@@ -142,6 +142,9 @@ func (c *call) decodeJSON(target string) (action, error) {
 		return nil, spec.Errorf(codeUnknownOperation, "The operation %.80q does not exist.", name)
 	}
 	c.action = name
+	if err := c.misplaced(name); err != nil {
+		return nil, err
+	}
 	if err := c.read(name); err != nil {
 		return nil, err
 	}
@@ -185,7 +188,15 @@ func (c *call) serveQuery() {
 		if e.Code == codeSerialization { // a code of the JSON protocol's only
 			e = &spec.Error{Code: spec.InvalidParameterValue, Message: e.Message}
 		}
+		if c.acceptsJSON() {
+			c.send(c.writeQueryErrorInJSON(e), c.json.buf)
+			return
+		}
 		status = answer.writeError(e, c.requestID)
+	case c.acceptsJSON():
+		c.writeQueryAnswerInJSON(name, a)
+		c.send(status, c.json.buf)
+		return
 	default:
 		c.inParts = true
 		answer.buf = append(answer.buf, `<?xml version="1.0"?><`+name+`Response xmlns="`+xmlNamespace+`">`...)
@@ -220,9 +231,12 @@ func (c *call) decodeQuery() (name string, a action, err error) {
 	}
 	newAction := actions[name]
 	if newAction == nil {
-		return "", nil, spec.Errorf(codeInvalidAction, "The action %.80s is not valid for this endpoint.", name)
+		return "", nil, noAction(name)
 	}
 	c.action = name
+	if err := c.misplaced(name); err != nil {
+		return "", nil, err
+	}
 	body, err := form.document()
 	if err != nil {
 		return "", nil, err

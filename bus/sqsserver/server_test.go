@@ -120,7 +120,15 @@ func postBody(t *testing.T, server *sqsserver.Server, body *strings.Reader, leng
 	if !lengthKnown {
 		reader = io.MultiReader(body)
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://sqs.test/"+account+"/q", reader)
+	path := account + "/q"
+	head := make([]byte, 30)
+	n, _ := body.ReadAt(head, 0)
+	for _, action := range []string{"CreateQueue", "ListQueues"} { // which no queue's URL takes
+		if slices.Contains(header["X-Amz-Target"], "AmazonSQS."+action) || strings.HasPrefix(string(head[:n]), "Action="+action) {
+			path = ""
+		}
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://sqs.test/"+path, reader)
 	ok(t, err)
 	for name, values := range header {
 		r.Header[name] = values
