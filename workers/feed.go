@@ -11,7 +11,7 @@ import (
 type feed struct {
 	wanted chan struct{} // closed when no more are
 	found  chan element  // closed when the source has returned
-	left   bool          // next left the source waiting
+	asked  bool          // the source looks for an element
 }
 
 type element struct {
@@ -37,23 +37,31 @@ func newFeed(source iter.Seq2[[]byte, error]) *feed {
 }
 
 // next returns the source's next element, or false when the source or ctx has
-// ended. It is not to be called again after that.
+// ended. After the latter the source goes on looking, and the next call may have what
+// it finds.
 func (f *feed) next(ctx context.Context) (element, bool) {
-	f.wanted <- struct{}{}
-	select {
-	case e, ok := <-f.found:
-		return e, ok
-	case <-ctx.Done():
-		f.left = true
-		return element{}, false
+	for {
+		wanted := f.wanted
+		if f.asked {
+			wanted = nil
+		}
+		select {
+		case wanted <- struct{}{}:
+			f.asked = true
+		case e, ok := <-f.found: // closed when the source has returned
+			f.asked = false
+			return e, ok
+		case <-ctx.Done():
+			return element{}, false
+		}
 	}
 }
 
-// stop ends the source and waits until it has returned, unless next has left it
-// waiting: then it returns when its wait is over.
+// stop ends the source and waits until it has returned, unless it was left looking:
+// then it returns when it has found something.
 func (f *feed) stop() {
 	close(f.wanted)
-	if !f.left {
+	if !f.asked {
 		for range f.found { // closed when the source has returned
 		}
 	}

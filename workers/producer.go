@@ -18,33 +18,41 @@ import (
 	"omnibus/bus"
 )
 
-// A Producer sends the messages of a source at a steady pace.
+// A Producer sends the messages of a source at a steady pace, with Run, and messages
+// that a program has at hand, with Send and SendBatch. Run is to be called once; Send
+// and SendBatch are safe for concurrent use.
 type Producer struct {
 	Queue *bus.Queue // required, with a Topic
 
-	// Source yields the bodies. It is required; its error ends Run. [Documents],
-	// [Lines] and [Repeat] make sources. It runs in a goroutine of its own, which
-	// goes on after Run only if the source is waiting when Run stops, for a line
-	// of a terminal say: it then ends with that wait, and what it yields is lost.
+	// Source yields the bodies that Run sends, which requires it; its error ends Run.
+	// [Documents], [Lines], [Values] and [Repeat] make sources. It runs in a goroutine
+	// of its own, which goes on after Run only if the source is waiting when Run
+	// stops, for a line of a terminal say: it then ends with that wait, and what it
+	// yields is lost.
 	Source iter.Seq2[[]byte, error]
 
-	// Every is the time from the beginning of one Send to that of the next;
+	// Every is the time from the beginning of one Send of Run to that of the next;
 	// 0 means as fast as the queue takes them. A Send that takes longer delays
 	// the next one; the pace does not make up for lost time.
 	Every time.Duration
 
+	// Batch is how many messages Run sends at a time, as SendBatch does; 0 means 1.
+	// A batch goes out when it is full, or when the source has made it wait for a
+	// tenth of a second.
+	Batch int
+
 	// Count ends Run after so many messages; 0 means all the source has.
 	Count int
 
-	// Concurrency is how many Sends may be in progress; 0 means 1. With more
-	// than one, messages may arrive in another order.
+	// Concurrency is how many Sends of Run, or batches, may be in progress; 0 means
+	// 1. With more than one, messages may arrive in another order.
 	Concurrency int
 
-	// Metadata is sent with every message.
+	// Metadata is sent with every message, but for keys that the message has itself.
 	Metadata map[string]string
 
-	// Delay hides every message for so long after it is sent; nil means the
-	// queue's own delay.
+	// Delay hides every message for so long after it is sent, unless the message
+	// has a delay itself; nil means the queue's own delay.
 	Delay *time.Duration
 
 	// Prepare, if not nil, may change a message of the source before it is sent,
@@ -54,22 +62,27 @@ type Producer struct {
 	// Concurrency is over 1.
 	Prepare func(ctx context.Context, number int, m *pubsub.Message) error
 
-	// OnSent, if not nil, is called after every message sent. Calls do not
-	// overlap.
+	// OnSent, if not nil, is called after every message that Run has sent. Calls do
+	// not overlap.
 	OnSent func(Sent)
 
-	// SendTimeout bounds one Send, Prepare included; 0 means 30 s. The error of a
-	// Send that it ends matches [ErrUnconfirmed], unless the message was not given
-	// to the queue yet.
+	// SendTimeout bounds one Send, Prepare included, or one batch; 0 means 30 s. The
+	// error of a Send that it ends matches [ErrUnconfirmed], unless the message was
+	// not given to the queue yet.
 	SendTimeout time.Duration
 
 	// DrainTimeout is how long Sends in progress may go on when Run is stopping;
 	// 0 means 30 s.
 	DrainTimeout time.Duration
 
+	// Telemetry says where spans and metrics go; nil means the global providers.
+	Telemetry *Telemetry
+
 	sent, unconfirmed atomic.Int64
 
 	onSent sync.Mutex // one call of OnSent at a time
+	once   sync.Once  // guards the making of spans
+	spans  *sending
 }
 
 // Sent tells of a message that a producer has sent.
@@ -79,7 +92,10 @@ type Sent struct {
 	Body   []byte
 }
 
-const defaultSendTimeout = 30 * time.Second
+const (
+	defaultSendTimeout = 30 * time.Second
+	batchWait          = 100 * time.Millisecond // how long a batch waits for the source
+)
 
 // ErrUnconfirmed is in the chain of every error that leaves it open whether a
 // message was sent: the wait for the queue's answer was given up. The message may
@@ -99,11 +115,9 @@ func (p *Producer) validate() error {
 	if p.Queue == nil || p.Queue.Topic == nil {
 		return errors.New("workers: Producer.Queue has no topic to send to")
 	}
-	if p.Source == nil {
-		return errors.New("workers: Producer.Source is missing")
-	}
 	return errors.Join(
 		notNegative("Producer", "Every", p.Every),
+		notNegative("Producer", "Batch", p.Batch),
 		notNegative("Producer", "Count", p.Count),
 		notNegative("Producer", "Concurrency", p.Concurrency),
 		notNegative("Producer", "SendTimeout", p.SendTimeout),
@@ -118,6 +132,9 @@ func (p *Producer) Run(ctx context.Context) error {
 	if err := p.validate(); err != nil {
 		return err
 	}
+	if p.Source == nil {
+		return errors.New("workers: Producer.Source is missing")
+	}
 	run := ctx
 	sends, ctx := errgroup.WithContext(run)
 	sends.SetLimit(max(1, p.Concurrency))
@@ -131,13 +148,10 @@ func (p *Producer) Run(ctx context.Context) error {
 	defer source.stop()
 	var failed error
 	next := time.Now()
-	for number := 1; p.Count == 0 || number <= p.Count; number++ {
-		e, ok := source.next(ctx)
-		if !ok {
-			break
-		}
-		if e.err != nil {
-			failed = fmt.Errorf("workers: read message %d: %w", number, e.err)
+	for number := 1; failed == nil && (p.Count == 0 || number <= p.Count); {
+		var bodies [][]byte
+		bodies, failed = p.gather(ctx, source, number)
+		if len(bodies) == 0 {
 			break
 		}
 		if sleep(ctx, time.Until(next)); ctx.Err() != nil {
@@ -146,15 +160,14 @@ func (p *Producer) Run(ctx context.Context) error {
 		if next = next.Add(p.Every); next.Before(time.Now()) {
 			next = time.Now()
 		}
+		first := number
 		sends.Go(func() error { // waits until it may begin
 			if ctx.Err() != nil && run.Err() == nil {
 				return nil // another one has failed meanwhile
 			}
-			if err := p.send(sending, number, e.body); err != nil {
-				return fmt.Errorf("workers: send message %d: %w", number, err)
-			}
-			return nil
+			return p.sendSource(sending, first, bodies)
 		})
+		number += len(bodies)
 	}
 	if err := sends.Wait(); err != nil {
 		return err
@@ -162,56 +175,198 @@ func (p *Producer) Run(ctx context.Context) error {
 	return failed
 }
 
-// send sends one message of the source.
-func (p *Producer) send(ctx context.Context, number int, body []byte) error {
-	timeout := p.SendTimeout
-	if timeout == 0 {
-		timeout = defaultSendTimeout
+// gather returns the bodies that are sent next, of which the first has the number
+// given: none if the source or ctx has ended. What comes before an error of the source
+// is returned with it.
+func (p *Producer) gather(ctx context.Context, source *feed, number int) (bodies [][]byte, err error) {
+	most := max(1, p.Batch)
+	if p.Count > 0 {
+		most = min(most, p.Count-number+1)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
-	m := &pubsub.Message{Body: body, Metadata: maps.Clone(p.Metadata)}
-	if p.Delay != nil {
-		bus.Delay(m, *p.Delay)
-	}
-	if p.Prepare != nil {
-		if err := p.Prepare(ctx, number, m); err != nil {
-			return fmt.Errorf("not sent: prepare: %w", err)
+	for len(bodies) < most {
+		e, ok := source.next(waiting)
+		if !ok {
+			break
+		}
+		if e.err != nil {
+			return bodies, fmt.Errorf("workers: read message %d: %w", number+len(bodies), e.err)
+		}
+		if bodies = append(bodies, e.body); len(bodies) == 1 && most > 1 {
+			defer time.AfterFunc(batchWait, cancel).Stop()
 		}
 	}
-	var sent bus.SentMessage
-	bus.StoreSent(m, &sent)
-	if err := p.confirm(ctx, m); err != nil {
-		return err
+	return bodies, nil
+}
+
+// sendSource sends bodies of the source, of which the first has the number given.
+func (p *Producer) sendSource(ctx context.Context, first int, bodies [][]byte) error {
+	ctx, cancel := context.WithTimeout(ctx, p.sendTimeout())
+	defer cancel()
+	fail := func(i int, err error) error { return fmt.Errorf("workers: send message %d: %w", first+i, err) }
+	var failed []error
+	var ms []*pubsub.Message
+	sent := make([]bus.SentMessage, len(bodies))
+	for i, body := range bodies {
+		m := p.outgoing(&pubsub.Message{Body: body})
+		if p.Prepare != nil {
+			if err := p.Prepare(ctx, first+i, m); err != nil {
+				failed = append(failed, fail(i, fmt.Errorf("not sent: prepare: %w", err)))
+				break // those before it are sent
+			}
+		}
+		bus.StoreSent(m, &sent[i])
+		ms = append(ms, m)
 	}
+	errs := p.confirm(ctx, ms)
+	for i, m := range ms {
+		if errs != nil && errs[i] != nil {
+			failed = append(failed, fail(i, errs[i]))
+			continue
+		}
+		p.tell(Sent{Number: first + i, ID: sent[i].ID, Body: m.Body})
+	}
+	return errors.Join(failed...)
+}
+
+func (p *Producer) tell(s Sent) {
 	if p.OnSent != nil {
 		p.onSent.Lock()
 		defer p.onSent.Unlock()
-		p.OnSent(Sent{Number: number, ID: sent.ID, Body: m.Body})
+		p.OnSent(s)
+	}
+}
+
+func (p *Producer) sendTimeout() time.Duration {
+	if p.SendTimeout == 0 {
+		return defaultSendTimeout
+	}
+	return p.SendTimeout
+}
+
+// Send sends one message, within SendTimeout and until ctx ends. It leaves m as it
+// is. After an error that matches [ErrUnconfirmed] m may have been sent.
+func (p *Producer) Send(ctx context.Context, m *pubsub.Message) error {
+	if errs := p.SendBatch(ctx, []*pubsub.Message{m}); errs != nil {
+		return errs[0]
 	}
 	return nil
 }
 
-// confirm sends a message and waits for the queue's answer until ctx ends.
-func (p *Producer) confirm(ctx context.Context, m *pubsub.Message) error {
-	if err := checkAttributes(m.Metadata); err != nil {
-		return err
+// SendBatch sends messages in as few requests as the queue's backend can, within
+// SendTimeout and until ctx ends. It returns nil if all were sent, or one error for
+// each message, nil for those that were, as [Producer.Send] does. A FIFO queue gets
+// them in their order.
+func (p *Producer) SendBatch(ctx context.Context, ms []*pubsub.Message) []error {
+	errs := make([]error, len(ms))
+	err := p.validate()
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, p.sendTimeout())
+		defer cancel()
+		out := make([]*pubsub.Message, len(ms))
+		for i, m := range ms {
+			out[i] = p.outgoing(m)
+		}
+		if errs = p.confirm(ctx, out); errs == nil {
+			return nil
+		}
+	}
+	for i := range errs {
+		switch {
+		case err != nil:
+			errs[i] = err
+		case errs[i] != nil:
+			errs[i] = fmt.Errorf("workers: send: %w", errs[i])
+		}
+	}
+	return errs
+}
+
+// outgoing returns a message as it is sent: m with what the Producer sets.
+func (p *Producer) outgoing(m *pubsub.Message) *pubsub.Message {
+	out := &pubsub.Message{Body: m.Body, LoggableID: m.LoggableID, Metadata: maps.Clone(p.Metadata), AfterSend: m.AfterSend}
+	if out.Metadata == nil {
+		out.Metadata = map[string]string{}
+	}
+	maps.Copy(out.Metadata, m.Metadata)
+	if p.Delay != nil {
+		bus.Delay(out, *p.Delay)
+	}
+	if before, own := out.BeforeSend, m.BeforeSend; before == nil {
+		out.BeforeSend = own
+	} else if own != nil {
+		out.BeforeSend = func(as func(any) bool) error {
+			if err := before(as); err != nil {
+				return err
+			}
+			return own(as)
+		}
+	}
+	return out
+}
+
+// confirm gives messages to the queue and waits for its answers until ctx ends. It
+// returns nil if all were sent, or one error for each, nil for those that were.
+func (p *Producer) confirm(ctx context.Context, ms []*pubsub.Message) []error {
+	errs := make([]error, len(ms))
+	var good []*pubsub.Message
+	var places []int
+	for i, m := range ms {
+		if errs[i] = checkAttributes(m.Metadata); errs[i] == nil {
+			good, places = append(good, m), append(places, i)
+		}
 	}
 	if err := context.Cause(ctx); err != nil {
-		return fmt.Errorf("not sent: %w", err)
-	}
-	err := p.Queue.Topic.Send(ctx, m)
-	switch {
-	case err == nil:
-		p.sent.Add(1)
-	case ctx.Err() != nil || gcerrors.Code(err) == gcerrors.Canceled || gcerrors.Code(err) == gcerrors.DeadlineExceeded:
-		p.unconfirmed.Add(1)
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
+		for _, at := range places {
+			errs[at] = fmt.Errorf("not sent: %w", err)
 		}
-		return fmt.Errorf("%w: %w", ErrUnconfirmed, err)
+	} else {
+		p.hand(ctx, good, func(i int, err error) { errs[places[i]] = p.count(ctx, err) })
 	}
-	return err
+	if !slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
+		return nil
+	}
+	return errs
+}
+
+// hand gives messages to the queue, and calls done with what came of each.
+func (p *Producer) hand(ctx context.Context, ms []*pubsub.Message, done func(i int, err error)) {
+	p.once.Do(func() { p.spans = p.Telemetry.sending(p.Queue) })
+	if len(ms) == 1 { // through the portable type, with its own spans and metrics
+		ctx, end := p.spans.one(ctx, ms[0])
+		err := p.Queue.Topic.Send(ctx, ms[0])
+		end(err)
+		done(0, err)
+		return
+	}
+	ctx, end := p.spans.batch(ctx, ms)
+	errs := p.Queue.SendBatch(ctx, ms)
+	end(errs)
+	for i := range ms {
+		if errs == nil {
+			done(i, nil)
+		} else {
+			done(i, errs[i])
+		}
+	}
+}
+
+// count counts what came of a message that was given to the queue, and says whether
+// it may have been sent nevertheless.
+func (p *Producer) count(ctx context.Context, err error) error {
+	if err == nil {
+		p.sent.Add(1)
+		return nil
+	}
+	if code := gcerrors.Code(err); ctx.Err() == nil && code != gcerrors.Canceled && code != gcerrors.DeadlineExceeded {
+		return err
+	}
+	p.unconfirmed.Add(1)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return fmt.Errorf("%w: %w", ErrUnconfirmed, err)
 }
 
 // maxAttributes is how many attributes a message may have, on SQS and so anywhere.

@@ -285,6 +285,119 @@ func TestProducerRefusesMoreThanTenAttributes(t *testing.T) {
 	})
 }
 
+func TestProducerSendsInBatches(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		var want []string
+		for i := range 25 {
+			want = append(want, fmt.Sprintf("%02d", i))
+		}
+		var sent []workers.Sent
+		p := &workers.Producer{Queue: q, Source: bodies(want...), Batch: 10, Count: 23, OnSent: func(s workers.Sent) { sent = append(sent, s) }}
+		if err := p.Run(t.Context()); err != nil || p.Sent() != 23 {
+			t.Fatalf("Run returned %v after %d messages, want nil after 23", err, p.Sent())
+		}
+		handler, handled := record()
+		if err := (&workers.Consumer{Queue: q, Handler: handler, Max: 23}).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got := handled()
+		slices.Sort(got)
+		if !slices.Equal(got, want[:23]) {
+			t.Errorf("handled were %q, want the first 23", got)
+		}
+		for i, s := range sent {
+			if s.Number != i+1 || string(s.Body) != want[i] {
+				t.Errorf("OnSent was told %d %q in place %d", s.Number, s.Body, i)
+			}
+		}
+	})
+}
+
+// A line of a terminal does not wait for nine others.
+func TestABatchDoesNotWaitForAWaitingSource(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		r, w := io.Pipe()
+		var at []time.Duration
+		begin := time.Now()
+		p := &workers.Producer{Queue: open(), Source: workers.Documents("pipe", r), Batch: 10,
+			OnSent: func(workers.Sent) { at = append(at, time.Since(begin).Round(100*time.Millisecond)) }}
+		result := make(chan error, 1)
+		go func() { result <- p.Run(t.Context()) }()
+		w.Write([]byte("1\n2\n"))
+		time.Sleep(time.Minute)
+		w.Write([]byte("3\n"))
+		time.Sleep(time.Minute)
+		w.Close()
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+		if want := []time.Duration{100 * time.Millisecond, 100 * time.Millisecond, time.Minute + 100*time.Millisecond}; !slices.Equal(at, want) {
+			t.Errorf("messages were sent at %v, want %v", at, want)
+		}
+	})
+}
+
+func TestSendAndSendBatchAddWhatTheProducerSetsAndLeaveTheMessageAsItIs(t *testing.T) {
+	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
+		q := open("")
+		p := &workers.Producer{Queue: q, Delay: new(10 * time.Second), Metadata: map[string]string{"JobType": "NewDonor", "Producer": "Slow"}}
+		m := &pubsub.Message{Body: []byte("a"), Metadata: map[string]string{"Producer": "Fast"}}
+		own := &pubsub.Message{Body: []byte("b")}
+		bus.Delay(own, 5*time.Second)
+		begin := time.Now()
+		if err := p.Send(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		if errs := p.SendBatch(t.Context(), []*pubsub.Message{m, own}); errs != nil {
+			t.Fatal(errs)
+		}
+		if len(m.Metadata) != 1 || m.BeforeSend != nil || p.Sent() != 3 {
+			t.Errorf("%d messages were sent, and the caller's is %+v; want 3, and it left alone", p.Sent(), m)
+		}
+		for range 3 {
+			got, err := q.Subscription.Receive(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Ack()
+			producer, delay := "Fast", 10*time.Second
+			if string(got.Body) == "b" {
+				producer, delay = "Slow", 5*time.Second
+			}
+			if d := time.Since(begin); got.Metadata["JobType"] != "NewDonor" || got.Metadata["Producer"] != producer || d != delay {
+				t.Errorf("%q came after %v with %v; want %v, and from %s", got.Body, d, got.Metadata, delay, producer)
+			}
+		}
+		if err := new(workers.Producer).Send(t.Context(), m); err == nil || !strings.Contains(err.Error(), "no topic") {
+			t.Errorf("a producer without a queue gave %v", err)
+		}
+	})
+}
+
+func TestSendBatchSaysOfEachMessageWhetherItMayHaveBeenSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		topic := pubsub.NewTopic(silent{make(chan struct{})}, nil)
+		p := &workers.Producer{Queue: bus.Wrap(topic, nil), SendTimeout: 3 * time.Second}
+		tooMany := map[string]string{}
+		for i := range 11 {
+			tooMany[fmt.Sprint(i)] = "v"
+		}
+		errs := p.SendBatch(t.Context(), []*pubsub.Message{{Body: []byte("a")}, {Body: []byte("b"), Metadata: tooMany}, {Body: []byte("c")}})
+		for i, unconfirmed := range []bool{true, false, true} {
+			if len(errs) != 3 || errs[i] == nil || errors.Is(errs[i], workers.ErrUnconfirmed) != unconfirmed {
+				t.Errorf("message %d of a batch that is not answered: %v; want an error that matches ErrUnconfirmed: %t", i, errs, unconfirmed)
+			}
+		}
+		if p.Unconfirmed() != 2 || p.Sent() != 0 {
+			t.Errorf("%d sent, %d unconfirmed; want 0 and 2", p.Sent(), p.Unconfirmed())
+		}
+		expired, end := context.WithCancel(t.Context())
+		end()
+		topic.Shutdown(expired)
+	})
+}
+
 func TestProducerReturnsWhatFails(t *testing.T) {
 	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
 		q := open("")
@@ -311,6 +424,7 @@ func TestProducerRefusesBadSettings(t *testing.T) {
 			"Source is missing":   {Queue: q},
 			"Every is -1s":        {Queue: q, Source: bodies(), Every: -time.Second},
 			"Count is -1":         {Queue: q, Source: bodies(), Count: -1},
+			"Batch is -1":         {Queue: q, Source: bodies(), Batch: -1},
 			"Concurrency is -1":   {Queue: q, Source: bodies(), Concurrency: -1},
 			"SendTimeout is -1s":  {Queue: q, Source: bodies(), SendTimeout: -time.Second},
 			"DrainTimeout is -1s": {Queue: q, Source: bodies(), DrainTimeout: -time.Second},
