@@ -284,15 +284,18 @@ func (r *run) produce(ctx context.Context, p *producer) error {
 func (r *run) consume(ctx context.Context, c *consumer) error {
 	c.DrainTimeout = r.lab.DrainTimeout / 2
 	c.Handler = func(context.Context, *pubsub.Message) error { return nil } // the lab's work is the pause
+	handled := 0                                                            // one at a time
 	c.OnDone = func(d workers.Done) {
 		details := bus.Details(d.Message)
 		e := Event{
-			Event: EventHandled, Worker: c.name, Number: c.Stats().Deleted, ID: details.ID,
+			Event: EventHandled, Worker: c.name, Number: handled + 1, ID: details.ID,
 			Producer: d.Message.Metadata["Producer"], JobType: d.Message.Metadata["JobType"],
 			Body: NewBody(d.Message.Body), ReceiveCount: details.ReceiveCount,
 		}
 		if d.Err != nil {
 			e.Event, e.Error = EventFailed, d.Err.Error()
+		} else {
+			handled++
 		}
 		r.lab.emit(e)
 		r.check(nil)

@@ -35,7 +35,9 @@ func TestLab(t *testing.T) {
 				l := &Lab{Mux: mux, URL: test.url, OnEvent: func(e Event) {
 					events[e.Event]++
 					if e.Event == EventHandled {
-						took[e.Worker]++
+						if took[e.Worker]++; e.Number != took[e.Worker] {
+							t.Errorf("message %d of the %s has the number %d", took[e.Worker], e.Worker, e.Number)
+						}
 					}
 				}}
 				start := time.Now()
