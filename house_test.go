@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"bus/engine":                {"bus/spec"},
 	"bus/driver":                {"bus/spec"},
 	"bus":                       {"bus/driver", "bus/spec"},
-	"bus/membus":                {"bus", "bus/driver", "bus/engine", "bus/spec"},
+	"bus/membus":                {"bus", "bus/driver", "bus/engine", "bus/spec", "bus/topics"},
 	"bus/plainbus":              {"bus", "bus/driver", "bus/spec"},
 	"bus/sigv4":                 {},
 	"bus/sqsserver":             {"bus/engine", "bus/internal/accesspolicy", "bus/internal/inprocess", "bus/spec"},

@@ -28,6 +28,7 @@ const (
 	ControlCreate        = driver.ControlCreate        // create a queue with settings: [Create]
 	ControlDelete        = driver.ControlDelete        // delete a queue: [Queue.Delete]
 	ControlList          = driver.ControlList          // list queues: [List]
+	ControlTopics        = driver.ControlTopics        // subscribe a queue to a topic, with a filter: [Queue.SubscribeTo]
 )
 
 // Controls returns all controls, in the order in which tables show them.

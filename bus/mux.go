@@ -195,6 +195,7 @@ var backends = map[string]string{
 	"http":      "sqsbus",
 	"https":     "sqsbus",
 	"mem":       "membus",
+	"memsns":    "membus",
 	"mempubsub": "plainbus",
 }
 

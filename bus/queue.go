@@ -38,6 +38,8 @@ type (
 	Counts = spec.Counts
 	// DeadLetter is a redrive policy.
 	DeadLetter = spec.DeadLetter
+	// SubscriptionSettings say what a queue gets of a topic.
+	SubscriptionSettings = spec.SubscriptionSettings
 	// Peeked is a message that was looked at and not received.
 	Peeked = driver.Peeked
 )
@@ -122,6 +124,20 @@ func (q *Queue) Peek(ctx context.Context, n int) (ms []Peeked, err error) {
 		return err
 	})
 	return ms, err
+}
+
+// SubscribeTo subscribes the queue to the topic that the URL names, which is of the
+// same backend and is opened with [Open] to send to. From then on the queue gets what
+// is sent to the topic and what the settings want, as it was sent. If it is subscribed
+// already, its settings are replaced. The queue stays subscribed when it is shut down.
+func (q *Queue) SubscribeTo(ctx context.Context, topicURL string, s SubscriptionSettings) error {
+	return control(q, "subscribe", ControlTopics, func(t driver.TopicSubscriber) error {
+		u, err := driver.ParseURL(topicURL)
+		if err != nil {
+			return spec.Errorf(spec.InvalidParameterValue, "the topic: %v", err)
+		}
+		return t.SubscribeTo(ctx, u, s)
+	})
 }
 
 // LateAcks returns how many acknowledgements through this Queue came too late:

@@ -117,9 +117,9 @@ func TestRunWithoutControls(t *testing.T) {
 // TestRunInRealTime takes as long as the promise that takes longest.
 func TestRunInRealTime(t *testing.T) {
 	t.Parallel()
-	Run(t, Backend{Setup: func(testing.TB) (*bus.Mux, func(string) string) {
+	Run(t, Backend{Topic: topicURL, Setup: func(testing.TB) (*bus.Mux, func(string) string) {
 		mux := new(bus.Mux)
-		mux.Register(membus.Scheme, membus.New(nil))
+		membus.New(nil).Register(mux)
 		return mux, func(name string) string { return membus.Scheme + "://" + name }
 	}})
 }

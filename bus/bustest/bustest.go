@@ -9,9 +9,10 @@
 //			Virtual: true,
 //			Setup: func(t testing.TB) (*bus.Mux, func(name string) string) {
 //				mux := new(bus.Mux)
-//				mux.Register(membus.Scheme, membus.New(nil))
+//				membus.New(nil).Register(mux)
 //				return mux, func(name string) string { return membus.Scheme + "://" + name }
 //			},
+//			Topic: func(name string) string { return membus.TopicScheme + "://" + name },
 //		})
 //	}
 //
@@ -74,6 +75,10 @@ type Backend struct {
 	// are the names that redrive policies use. They are unique, so that one shared
 	// place will do where it must, and in real time queues that can be deleted are.
 	Setup func(t testing.TB) (mux *bus.Mux, url func(name string) string)
+
+	// Topic returns the URL for a topic's name, which is like that of a queue, at the
+	// place that Setup prepared last. A backend that declares topics needs it.
+	Topic func(name string) string
 
 	// Virtual runs each promise in a testing/synctest bubble, in virtual time.
 	// Setup must then make everything anew that has goroutines, channels or

@@ -18,9 +18,10 @@ func ExampleRun() {
 		Controls: bus.Controls(),
 		Setup: func(t testing.TB) (*bus.Mux, func(name string) string) {
 			mux := new(bus.Mux)
-			mux.Register(membus.Scheme, membus.New(nil))
+			membus.New(nil).Register(mux)
 			return mux, func(name string) string { return membus.Scheme + "://" + name }
 		},
+		Topic: func(name string) string { return membus.TopicScheme + "://" + name },
 	})
 }
 

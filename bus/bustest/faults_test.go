@@ -165,6 +165,8 @@ type (
 	peeker   func(context.Context, int) ([]driver.Peeked, error)
 	counter  func() int64
 	pauser   func(func()) func()
+
+	subscriber func(context.Context, *url.URL, spec.SubscriptionSettings) error
 )
 
 func (f changer) ChangeVisibility(ctx context.Context, cs []driver.VisibilityChange) []error {
@@ -181,6 +183,9 @@ func (f pauser) Pause(idle func()) func()                                      {
 func (f renewer) Renew(ctx context.Context, hs []string) []error               { return f(ctx, hs) }
 func (f burier) Bury(ctx context.Context, h, reason string) error              { return f(ctx, h, reason) }
 func (f receiver) OpenReceiver(o driver.ReceiverOptions) (driver.Queue, error) { return f(o) }
+func (f subscriber) SubscribeTo(ctx context.Context, topic *url.URL, s spec.SubscriptionSettings) error {
+	return f(ctx, topic, s)
+}
 func (f giver) GiveBack(ctx context.Context, hs []string, after time.Duration) []error {
 	return f(ctx, hs, after)
 }

@@ -24,14 +24,14 @@ var deliveryFaults = []fault{
 			return true
 		}},
 	{name: "ignores acks",
-		breaks: "delivery bad-message cancel change-visibility-batch concurrent-delivery content-deduplication send-batch-order " +
+		breaks: "topics topic-filters delivery bad-message cancel change-visibility-batch concurrent-delivery content-deduplication send-batch-order " +
 			"counts dead-letters deduplication delay group-lock group-order groups-parallel late-acks nack " +
 			"purge queue-delay release shutdown-flush stale-ack visibility ack-results bury give-back " +
 			"lost-lease queue-visibility receivers renew",
 		ack: func(*end, engine.Delivery) error { return nil }},
 	{name: "trims bodies", breaks: "delivery message-characters",
 		message: func(m *cdk.Message) { m.Body = []byte(strings.TrimSpace(string(m.Body))) }},
-	{name: "does not decode metadata values", breaks: "delivery typed-attributes bury",
+	{name: "does not decode metadata values", breaks: "delivery typed-attributes bury topics",
 		message: func(m *cdk.Message) {
 			for k, v := range m.Metadata {
 				m.Metadata[k] = url.PathEscape(v)

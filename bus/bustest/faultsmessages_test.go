@@ -44,7 +44,7 @@ var messageFaults = []fault{
 				}
 			}
 		}},
-	{name: "loses binary values", breaks: "typed-attributes bury-limits",
+	{name: "loses binary values", breaks: "typed-attributes bury-limits topics",
 		details: func(_ *engine.Delivery, d *driver.Details) {
 			for name, a := range d.Attributes {
 				a.BinaryValue = nil

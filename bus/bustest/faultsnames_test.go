@@ -13,7 +13,7 @@ import (
 )
 
 var nameFaults = []fault{
-	{name: "supports less than it declares", breaks: "controls deleted-queue peek",
+	{name: "supports less than it declares", breaks: "controls deleted-queue peek topics topic-filters",
 		queue: func(_ *end, c *controls) driver.Queue {
 			return struct {
 				driver.Queue
@@ -111,7 +111,7 @@ var nameFaults = []fault{
 		}},
 	{name: "has no codes for the errors of controls",
 		breaks: "deleted-queue change-visibility change-visibility-batch lost-lease peek purge-interval " +
-			"redrive-rules settings-range bury bury-limits give-back receivers",
+			"redrive-rules settings-range bury bury-limits give-back receivers topic-filters",
 		queue: uncodes},
 	{name: "has no codes for the errors of its ends",
 		breaks: "deleted-queue attribute-limits bad-message delay-range fifo-rules message-characters message-size", uncoded: true},

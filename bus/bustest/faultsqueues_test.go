@@ -3,6 +3,7 @@ package bustest
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"time"
 
@@ -181,6 +182,25 @@ var queueFaults = []fault{
 			}
 			return r.Redrive(ctx, to, n)
 		})},
+	{name: "subscribes without the filter", breaks: "topics topic-filters",
+		queue: subscribes(func(s driver.TopicSubscriber, ctx context.Context, topic *url.URL, _ spec.SubscriptionSettings) error {
+			return s.SubscribeTo(ctx, topic, spec.SubscriptionSettings{})
+		})},
+	{name: "keeps the first filter", breaks: "topic-filters",
+		queue: subscribes(func(s driver.TopicSubscriber, ctx context.Context, topic *url.URL, o spec.SubscriptionSettings) error {
+			if o.FilterBody {
+				return nil
+			}
+			return s.SubscribeTo(ctx, topic, o)
+		})},
+	{name: "drops the filter when one is refused", breaks: "topic-filters",
+		queue: subscribes(func(s driver.TopicSubscriber, ctx context.Context, topic *url.URL, o spec.SubscriptionSettings) error {
+			err := s.SubscribeTo(ctx, topic, o)
+			if err != nil {
+				s.SubscribeTo(ctx, topic, spec.SubscriptionSettings{})
+			}
+			return err
+		})},
 	{name: "redrives any queue", breaks: "redrive-rules",
 		queue: redrives(func(r driver.Redriver, ctx context.Context, to string, n int) (int, error) {
 			moved, err := r.Redrive(ctx, to, n)
@@ -189,6 +209,15 @@ var queueFaults = []fault{
 			}
 			return moved, err
 		})},
+}
+
+func subscribes(f func(driver.TopicSubscriber, context.Context, *url.URL, spec.SubscriptionSettings) error) func(*end, *controls) driver.Queue {
+	return replaces(func(e *end, c *controls) {
+		inner := c.TopicSubscriber
+		c.TopicSubscriber = subscriber(func(ctx context.Context, topic *url.URL, s spec.SubscriptionSettings) error {
+			return f(inner, ctx, topic, s)
+		})
+	})
 }
 
 func redrives(f func(driver.Redriver, context.Context, string, int) (int, error)) func(*end, *controls) driver.Queue {

@@ -25,6 +25,7 @@ const (
 	create     = bus.ControlCreate
 	remove     = bus.ControlDelete
 	list       = bus.ControlList
+	topics     = bus.ControlTopics
 )
 
 // needs is a list of controls, in the table.
@@ -156,6 +157,11 @@ var promises = []promise{
 		says: "dead letters go back to where they came from, or elsewhere, as new messages"},
 	{name: "redrive-rules", keep: keepsRedriveRules, needs: needs(redrive, deadLetter, create),
 		says: "redriving a queue that is no dead-letter queue is refused"},
+
+	{name: "topics", keep: keepsTopics, needs: needs(topics, types),
+		says: "a queue gets what is sent to a topic after it subscribed and what its filter wants, as it was sent, and no other queue does"},
+	{name: "topic-filters", keep: keepsTopicFilters, needs: needs(topics),
+		says: "filters look at attributes, metadata among them, or at the body, and subscribing again replaces them; one that is none is refused and changes nothing"},
 
 	{name: "create-again", keep: keepsCreateAgain, needs: needs(create),
 		says: "creating a queue again with the same settings gives the same queue, with others AlreadyExists"},

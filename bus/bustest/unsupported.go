@@ -59,6 +59,7 @@ func keepsUnsupported(t *trial) {
 		{redrive, func() error { _, err := q.Redrive(ctx, "", 0); return err }},
 		{lateAcks, func() error { _, err := q.LateAcks(); return err }},
 		{remove, func() error { return q.Delete(ctx) }},
+		{topics, func() error { return q.SubscribeTo(ctx, q.URL(), bus.SubscriptionSettings{}) }},
 		{visibility, settling(func(m *pubsub.Message) error { return q.ChangeVisibility(ctx, m, time.Minute) })},
 		{renew, settling(func(m *pubsub.Message) error { return first(q.Renew(ctx, m)) })},
 		{giveBack, settling(func(m *pubsub.Message) error { return q.GiveBack(ctx, m, time.Minute) })},

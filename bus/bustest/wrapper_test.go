@@ -41,7 +41,7 @@ type wrapper struct {
 
 // wrapped returns a Backend of wrappers with a fault.
 func wrapped(f fault) Backend {
-	b := Backend{Virtual: true, Controls: bus.Controls(), Slack: f.slack}
+	b := Backend{Virtual: true, Controls: bus.Controls(), Slack: f.slack, Topic: topicURL}
 	if f.plain {
 		b.Controls = []bus.Control{}
 	}
@@ -64,10 +64,13 @@ func wrapped(f fault) Backend {
 		}
 		mux := new(bus.Mux)
 		mux.Register(membus.Scheme, o)
+		mux.Register(membus.TopicScheme, o)
 		return mux, func(name string) string { return membus.Scheme + "://" + name }
 	}
 	return b
 }
+
+func topicURL(name string) string { return membus.TopicScheme + "://" + name }
 
 // controls are all controls of a queue that are methods, to be replaced one by
 // one.
@@ -87,6 +90,7 @@ type controls struct {
 	driver.Peeker
 	driver.AckCounter
 	driver.Pauser
+	driver.TopicSubscriber
 }
 
 // An end is an open queue: its sending end, its receiving end and, of its
@@ -106,8 +110,8 @@ type end struct {
 
 func (w *wrapper) OpenQueue(ctx context.Context, u *url.URL) (driver.Queue, error) {
 	inner, err := w.Backend.OpenQueue(ctx, u)
-	if err != nil {
-		return nil, err
+	if err != nil || u.Scheme == membus.TopicScheme {
+		return inner, err
 	}
 	e := &end{w: w, inner: inner}
 	inner.Topic().As(&e.q)
@@ -152,6 +156,7 @@ func (w *wrapper) open(e *end) (driver.Queue, error) {
 		Peeker:            inner.(driver.Peeker),
 		AckCounter:        own{e},
 		Pauser:            &e.polls,
+		TopicSubscriber:   inner.(driver.TopicSubscriber),
 	}
 	if w.fault.queue != nil {
 		return w.fault.queue(e, c), nil

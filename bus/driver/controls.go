@@ -31,6 +31,7 @@ const (
 	ControlCreate        Control = "create"           // create a queue with settings
 	ControlDelete        Control = "delete"           // delete a queue
 	ControlList          Control = "list"             // list queues
+	ControlTopics        Control = "topics"           // subscribe a queue to a topic, with a filter
 )
 
 // A ControlKind says how it is found out whether a backend has a control.
@@ -77,6 +78,7 @@ var controlTable = []ControlInfo{
 	ofOpener[Creator](ControlCreate, "create a queue with settings", "Create"),
 	ofQueue[Deleter](ControlDelete, "delete a queue", "Queue.Delete"),
 	ofOpener[Lister](ControlList, "list queues", "List"),
+	ofQueue[TopicSubscriber](ControlTopics, "subscribe a queue to a topic, with a filter", "Queue.SubscribeTo"),
 }
 
 func ofOpener[T any](c Control, means, use string) ControlInfo {

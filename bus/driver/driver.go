@@ -113,6 +113,14 @@ type (
 		Peek(ctx context.Context, n int) ([]Peeked, error)
 	}
 
+	// A TopicSubscriber subscribes the queue to the topic of the same backend that
+	// the URL names: from then on the queue gets what is sent to the topic and what
+	// the settings want, as it was sent. A queue that is subscribed already has its
+	// settings replaced.
+	TopicSubscriber interface {
+		SubscribeTo(ctx context.Context, topic *url.URL, s spec.SubscriptionSettings) error
+	}
+
 	// An AckCounter counts the acknowledgements that came too late: the message
 	// had been given to another receiver, or its lease had run out.
 	AckCounter interface {

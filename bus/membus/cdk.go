@@ -46,13 +46,21 @@ func (t *topic) send(m *cdk.Message) error {
 		Deduplication: o.Deduplication,
 		TraceHeader:   o.TraceHeader,
 	})
-	if err != nil || m.AfterSend == nil {
+	if err != nil {
 		return err
+	}
+	return tellSent(m, driver.Sent{ID: sent.ID, SequenceNumber: sent.SequenceNumber})
+}
+
+// tellSent tells a message's AfterSend what was sent.
+func tellSent(m *cdk.Message, sent driver.Sent) error {
+	if m.AfterSend == nil {
+		return nil
 	}
 	return m.AfterSend(func(i any) bool {
 		p, ok := i.(*driver.Sent)
 		if ok {
-			*p = driver.Sent{ID: sent.ID, SequenceNumber: sent.SequenceNumber}
+			*p = sent
 		}
 		return ok
 	})

@@ -13,9 +13,10 @@ func TestConformance(t *testing.T) {
 	bustest.Run(t, bustest.Backend{
 		Virtual:  true,
 		Controls: bus.Controls(),
+		Topic:    func(name string) string { return membus.TopicScheme + "://" + name },
 		Setup: func(t testing.TB) (*bus.Mux, func(name string) string) {
 			mux := new(bus.Mux)
-			mux.Register(membus.Scheme, membus.New(nil))
+			membus.New(nil).Register(mux)
 			return mux, func(name string) string { return membus.Scheme + "://" + name }
 		},
 	})

@@ -1,5 +1,5 @@
 // Package membus is the backend mem://: queues in this process that behave as
-// SQS queues do, with every control of package bus. It is for tests and for
+// SQS queues do, with every control of package bus, and topics as those of SNS. It is for tests and for
 // trying things out; nothing outlives the process.
 //
 // # URLs
@@ -44,6 +44,24 @@
 // those of production: at most 10 attributes with portable metadata counted, no
 // empty body, no empty metadata value.
 //
+// # Topics
+//
+// memsns://NAME is a topic, which can be sent to, and is created if need be. A queue
+// of the same backend gets what it wants of that, as it was sent, once it is
+// subscribed:
+//
+//	topic, err := bus.Open(ctx, "memsns://donations")
+//	large, err := bus.Open(ctx, "mem://large")
+//	err = large.SubscribeTo(ctx, topic.URL(), bus.SubscriptionSettings{
+//		Filter: `{"amount": [{"numeric": [">=", 1000]}]}`,
+//	})
+//
+// The parameters are fifo and contentdedup, as of queues. What is sent has the limits
+// of both SNS and SQS: up to 256 KiB and 10 attributes. It is in all queues when Send
+// returns; those that have been deleted get nothing. The id that the sender is told is
+// the topic's, and each queue gives the message one of its own. A backend of your own
+// has topics on a mux when its Register has put both schemes there.
+//
 // # As
 //
 //   - Message.BeforeSend: **driver.SendOptions
@@ -57,6 +75,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"gocloud.dev/gcerrors"
 	"gocloud.dev/pubsub"
@@ -67,12 +86,16 @@ import (
 	"omnibus/bus/driver"
 	"omnibus/bus/engine"
 	"omnibus/bus/spec"
+	"omnibus/bus/topics"
 )
 
-// Scheme is the scheme of the URLs.
-const Scheme = "mem"
+// The schemes of the URLs.
+const (
+	Scheme      = "mem"    // of queues
+	TopicScheme = "memsns" // of topics
+)
 
-func init() { bus.DefaultMux().Register(Scheme, New(nil)) }
+func init() { New(nil).Register(bus.DefaultMux()) }
 
 // Options configure a [Backend]. The zero value is as strict as SQS.
 type Options struct {
@@ -83,21 +106,37 @@ type Options struct {
 // A Backend is a set of queues in memory. It is safe for concurrent use.
 type Backend struct {
 	engine *engine.Engine
+	topics *topics.Engine
 }
 
 // New returns a backend. opts may be nil.
 func New(opts *Options) *Backend {
-	if opts == nil || opts.Engine == nil {
-		return &Backend{engine: engine.New(nil)}
+	b := &Backend{}
+	if opts != nil {
+		b.engine = opts.Engine
 	}
-	return &Backend{engine: opts.Engine}
+	if b.engine == nil {
+		b.engine = engine.New(nil)
+	}
+	b.topics = topics.New(topics.Options{Queues: queues{b.engine}})
+	return b
+}
+
+// Register registers the backend on a mux for both of its schemes.
+func (b *Backend) Register(m *bus.Mux) {
+	m.Register(Scheme, b)
+	m.Register(TopicScheme, b)
 }
 
 // Local says that the queues exist in this process only.
 func (b *Backend) Local() bool { return true }
 
-// OpenQueue opens the queue that the URL names and creates it if need be.
+// OpenQueue opens the queue or the topic that the URL names and creates it if need
+// be.
 func (b *Backend) OpenQueue(ctx context.Context, u *url.URL) (driver.Queue, error) {
+	if u.Scheme == TopicScheme {
+		return b.openTopic(u)
+	}
 	p, err := parse(u)
 	if err != nil {
 		return nil, err
@@ -106,12 +145,22 @@ func (b *Backend) OpenQueue(ctx context.Context, u *url.URL) (driver.Queue, erro
 	if err != nil {
 		return nil, err
 	}
-	return open(b.engine, q, p), nil
+	return open(b, q, p), nil
 }
 
-// CreateQueue creates the queue that the URL names. The settings are added to
+// CreateQueue creates the queue or the topic that the URL names. The settings are added to
 // those in the URL, whose visibility and wait are the queue's own here.
 func (b *Backend) CreateQueue(ctx context.Context, u *url.URL, s spec.QueueSettings) (string, error) {
+	if u.Scheme == TopicScheme {
+		name, settings, err := parseTopic(u)
+		if err != nil {
+			return "", err
+		}
+		if _, err := b.createTopic(name, settings.Merge(s)); err != nil {
+			return "", err
+		}
+		return TopicScheme + "://" + name, nil
+	}
 	p, err := parse(u)
 	if err != nil {
 		return "", err
@@ -132,9 +181,15 @@ func (b *Backend) create(name string, s spec.QueueSettings) (*engine.Queue, erro
 	return b.engine.Create(name, s)
 }
 
-// ListQueues returns the URLs of the queues whose names start with prefix.
+// ListQueues returns the URLs of the queues, or of the topics, whose names start with prefix.
 func (b *Backend) ListQueues(ctx context.Context, u *url.URL, prefix string) ([]string, error) {
 	var urls []string
+	if u.Scheme == TopicScheme {
+		for _, arn := range b.topics.Topics(topicARNs + prefix) {
+			urls = append(urls, TopicScheme+"://"+strings.TrimPrefix(arn, topicARNs))
+		}
+		return urls, nil
+	}
 	for _, name := range b.engine.List(prefix) {
 		urls = append(urls, Scheme+"://"+name)
 	}
@@ -151,16 +206,16 @@ var (
 
 // queue is an open queue.
 type queue struct {
-	engine *engine.Engine
-	q      *engine.Queue
-	sub    *subscription
+	backend *Backend
+	q       *engine.Queue
+	sub     *subscription
 
 	topicEnd *pubsub.Topic
 	subEnd   *pubsub.Subscription
 }
 
-func open(e *engine.Engine, q *engine.Queue, p params) *queue {
-	opened := &queue{engine: e, q: q, topicEnd: pubsub.NewTopic(&topic{q}, sendBatches)}
+func open(b *Backend, q *engine.Queue, p params) *queue {
+	opened := &queue{backend: b, q: q, topicEnd: pubsub.NewTopic(&topic{q}, sendBatches)}
 	opened.subscribe(newSubscription(q, p.visibility, p.wait))
 	return opened
 }
@@ -198,7 +253,7 @@ func (q *queue) SetAttributes(ctx context.Context, s spec.QueueSettings) error {
 }
 
 func (q *queue) Purge(context.Context) error  { return q.q.Purge() }
-func (q *queue) Delete(context.Context) error { return q.engine.Delete(q.q.Name()) }
+func (q *queue) Delete(context.Context) error { return q.backend.engine.Delete(q.q.Name()) }
 func (q *queue) LateAcks() int64              { return q.sub.lateAcks.Load() }
 
 // redriveChunk bounds how long one step of a redrive keeps others waiting.

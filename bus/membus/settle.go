@@ -21,7 +21,7 @@ func (q *queue) OpenReceiver(o driver.ReceiverOptions) (driver.Queue, error) {
 		}
 		visibility = new(*o.Visibility)
 	}
-	receiver := &queue{engine: q.engine, q: q.q}
+	receiver := &queue{backend: q.backend, q: q.q}
 	receiver.subscribe(newSubscription(q.q, visibility, q.sub.wait))
 	return receiver, nil
 }

@@ -266,13 +266,19 @@ func (e *Engine) SubscriptionAttributes(arn string) (map[string]string, error) {
 // SetSubscriptionAttribute sets an attribute of a subscription, from the next
 // message on.
 func (e *Engine) SetSubscriptionAttribute(arn, name, value string) error {
+	return e.SetSubscriptionAttributes(arn, map[string]string{name: value})
+}
+
+// SetSubscriptionAttributes sets attributes of a subscription, all or none, so that
+// a filter policy and its scope can be changed together.
+func (e *Engine) SetSubscriptionAttributes(arn string, attrs map[string]string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	t, i, err := e.find(arn)
 	if err != nil {
 		return err
 	}
-	s, err := t.subs[i].with(t.topic, map[string]string{name: value}, "")
+	s, err := t.subs[i].with(t.topic, attrs, "")
 	if err != nil {
 		return err
 	}
