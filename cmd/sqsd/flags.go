@@ -29,6 +29,7 @@ type config struct {
 	inspect     bool
 	log         string
 	healthcheck bool
+	dump        bool
 }
 
 const usage = `usage: sqsd [flags]
@@ -80,9 +81,10 @@ func parse(args []string, stdout io.Writer) (*config, error) {
 	f.StringVar(&c.queues, "queues", "", "`file` of queues to create at start, in YAML or JSON")
 	f.BoolVar(&c.lenient, "lenient", false, "let queues be purged, and names of deleted ones used again, within a minute")
 	f.StringVar(&c.externalURL, "external-url", "", "`URL` that queue URLs begin with; default what a request was sent to, or what a proxy's X-Forwarded-Proto, -Host and -Prefix say")
-	f.BoolVar(&c.inspect, "inspect", false, "serve GET /messages?QueueUrl=… and POST /reset, for tests, beyond loopback too")
+	f.BoolVar(&c.inspect, "inspect", false, "serve GET /messages?QueueUrl=…, GET /queues and POST /reset, for tests, beyond loopback too")
 	f.StringVar(&c.log, "log", "", "log each request to standard error, in the `format` text or json")
 	f.BoolVar(&c.healthcheck, "healthcheck", false, "ask the sqsd that listens on -addr whether it runs, and exit with 0 or 1")
+	f.BoolVar(&c.dump, "dump", false, "print the queues of the sqsd that listens on -addr as a file for -queues")
 	switch err := f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)

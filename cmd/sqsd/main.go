@@ -27,7 +27,9 @@
 //
 // Beside SQS it answers GET /health, also as /_localstack/health. On loopback, or
 // with -inspect, tests can look at a queue without receiving, with
-// GET /messages?QueueUrl=…, and bring back the state of the start with POST /reset.
+// GET /messages?QueueUrl=…, and bring back the state of the start with POST /reset;
+// sqsd -dump prints the queues of a running one as a file for -queues, from
+// GET /queues. Topics are not in it.
 //
 // It uses one processor at a time; GOMAXPROCS in the environment sets another
 // number.
@@ -79,8 +81,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	do := func() error { return c.serve(ctx, stdout, stderr) }
-	if c.healthcheck {
+	switch {
+	case c.healthcheck:
 		do = func() error { return c.checkHealth(ctx) }
+	case c.dump:
+		do = func() error { return c.printDump(ctx, stdout) }
 	}
 	if err := do(); err != nil {
 		fmt.Fprintf(stderr, "sqsd: %v\n", err)

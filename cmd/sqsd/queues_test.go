@@ -153,3 +153,33 @@ func TestTheExampleNamesAQueueThatPeopleSendTo(t *testing.T) {
 		}
 	}
 }
+
+// What a running sqsd has can be given to another, whose account and region are
+// others, and is the same there.
+func TestADumpMakesTheSameQueuesElsewhere(t *testing.T) {
+	d := start(t, "-queues", write(t, `
+donors: {DelaySeconds: 5, dlq: dead, maxReceiveCount: 3, tags: {team: blue}}
+dead: {MessageRetentionPeriod: 600, RedriveAllowPolicy: {redrivePermission: allowAll}}
+orders.fifo: {ContentBasedDeduplication: true}
+plain:
+`), "-region", "eu-west-1", "-account", "123456789012")
+	dumpOf := func(d *daemon) string {
+		var out, errs strings.Builder
+		if status := run(t.Context(), []string{"-dump", "-addr", strings.TrimPrefix(d.base, "http://")}, &out, &errs); status != 0 {
+			t.Fatal(status, errs.String())
+		}
+		return out.String()
+	}
+	first := dumpOf(d)
+	for _, want := range []string{`"dlq": "dead"`, `"maxReceiveCount": 3`, `"team": "blue"`, `"DelaySeconds": "5"`, `"plain": {}`, `"ContentBasedDeduplication": "true"`} {
+		if !strings.Contains(first, want) {
+			t.Errorf("no %s in %s", want, first)
+		}
+	}
+	if strings.Contains(first, "123456789012") || strings.Contains(first, "VisibilityTimeout") {
+		t.Errorf("what is of this place, or the default: %s", first)
+	}
+	if second := dumpOf(start(t, "-queues", write(t, first))); second != first {
+		t.Errorf("%s\nbecame\n%s", first, second)
+	}
+}

@@ -13,9 +13,10 @@ import (
 //
 //	GET /health, /_localstack/health   says that it runs
 //	GET /messages?QueueUrl=…           shows messages without receiving them
+//	GET /queues                        is the file of -queues that makes the queues there are
 //	POST /reset                        brings the state of the start back
 //
-// The last two are for tests, and there only if inspect says so.
+// All but the first are for tests, and there only if inspect says so.
 type service struct {
 	config  *config
 	file    *queueFile
@@ -70,6 +71,13 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, `{"services": {"sns": "running", "sqs": "running", "sts": "running"}}`)
 	case s.inspect && path == "/messages" && r.Method == http.MethodGet:
 		s.server.Load().ServeMessages(w, r)
+	case s.inspect && path == "/queues" && r.Method == http.MethodGet:
+		text, err := dump(r.Context(), s.server.Load().Client())
+		if err != nil {
+			failure{http.StatusInternalServerError, "InternalFailure", "InternalFailure"}.answer(w, r, err.Error())
+			return
+		}
+		writeJSON(w, string(text))
 	case s.inspect && path == "/reset" && r.Method == http.MethodPost:
 		if err := s.reset(r.Context()); err != nil {
 			failure{http.StatusInternalServerError, "InternalFailure", "InternalFailure"}.answer(w, r, err.Error())

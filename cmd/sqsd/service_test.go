@@ -184,6 +184,9 @@ func TestPagesForTestsAreNotThereForOtherMachines(t *testing.T) {
 		if w := send(s, "GET /messages?QueueUrl=donors", local); w.Code != test.status {
 			t.Errorf("-inspect=%t, /messages: %d, %s", test.inspect, w.Code, w.Body)
 		}
+		if w := send(s, "GET /queues", local); w.Code != test.status {
+			t.Errorf("-inspect=%t, /queues: %d, %s", test.inspect, w.Code, w.Body)
+		}
 		if w := send(s, "POST /reset", local); (w.Code == 200) != test.inspect {
 			t.Errorf("-inspect=%t, /reset: %d, %s", test.inspect, w.Code, w.Body)
 		}
