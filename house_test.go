@@ -43,7 +43,7 @@ var mayImport = map[string][]string{
 	"bus/membus":                {"bus", "bus/driver", "bus/engine", "bus/spec", "bus/topics"},
 	"bus/plainbus":              {"bus", "bus/driver", "bus/spec"},
 	"bus/sigv4":                 {},
-	"bus/sqsserver":             {"bus/engine", "bus/internal/accesspolicy", "bus/internal/inprocess", "bus/spec"},
+	"bus/sqsserver":             {"bus/engine", "bus/internal/accesspolicy", "bus/internal/inprocess", "bus/sigv4", "bus/spec"},
 	"bus/topics":                {"bus/engine", "bus/spec"},
 	"bus/snsserver":             {"bus/internal/accesspolicy", "bus/internal/inprocess", "bus/sigv4", "bus/spec", "bus/topics"},
 	"bus/internal/accesspolicy": {},

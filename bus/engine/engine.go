@@ -136,6 +136,7 @@ func (e *Engine) CreateTagged(name string, s spec.QueueSettings, tags map[string
 
 // checkNew reports what SQS would refuse of a queue to be created.
 func checkNew(name string, s spec.QueueSettings) error {
+	name = spec.PlainName(name)
 	if s.FIFO != nil {
 		if err := spec.CheckQueueType(name, *s.FIFO); err != nil {
 			return err
@@ -162,7 +163,7 @@ func (e *Engine) checkDeadLetter(name string, s spec.QueueSettings) error {
 		return spec.BadDeadLetterTarget(*d, "Dead letter target does not exist.")
 	}
 	if !to.state.admits(name) {
-		return spec.BadDeadLetterTarget(*d, "Dead letter target does not allow queue "+name+" to have it as its dead-letter queue.")
+		return spec.BadDeadLetterTarget(*d, "Dead letter target does not allow queue "+spec.PlainName(name)+" to have it as its dead-letter queue.")
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func (q *Queue) Tag(tags map[string]string) error {
 	}
 	maps.Copy(all, tags)
 	if len(all) > spec.MaxTags {
-		return spec.Errorf(spec.InvalidParameterValue, "Too many tags added for queue %s: it would have %d; at most %d are allowed.", q.Name(), len(all), spec.MaxTags)
+		return spec.Errorf(spec.InvalidParameterValue, "Too many tags added for queue %s: it would have %d; at most %d are allowed.", spec.PlainName(q.Name()), len(all), spec.MaxTags)
 	}
 	q.tags = all
 	return nil

@@ -174,6 +174,9 @@ func (b *Backend) CreateQueue(ctx context.Context, u *url.URL, s spec.QueueSetti
 // create creates a queue, and its dead-letter queue before it.
 func (b *Backend) create(name string, s spec.QueueSettings) (*engine.Queue, error) {
 	if d := s.DeadLetter; d != nil && d.Queue != "" && d.Queue != name {
+		if err := spec.CheckQueueName(d.Queue); err != nil {
+			return nil, fmt.Errorf("dead-letter queue: %w", err)
+		}
 		if _, err := b.engine.Create(d.Queue, spec.QueueSettings{}); err != nil {
 			return nil, fmt.Errorf("dead-letter queue: %w", err)
 		}

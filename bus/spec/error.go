@@ -179,7 +179,7 @@ func DeletedRecently(name string, ago time.Duration) *Error {
 // PurgedRecently returns the error of PurgeQueue for a queue that was purged that
 // long ago.
 func PurgedRecently(name string, ago time.Duration) *Error {
-	e := Errorf(PurgeQueueInProgress, "Only one PurgeQueue operation on %s is allowed every %s seconds.", name, SecondsText(PurgeInterval))
+	e := Errorf(PurgeQueueInProgress, "Only one PurgeQueue operation on %s is allowed every %s seconds.", PlainName(name), SecondsText(PurgeInterval))
 	return e.detail("it was purged %v ago", ago.Round(time.Millisecond))
 }
 

@@ -11,6 +11,11 @@ const FIFOSuffix = ".fifo"
 // IsFIFOName reports whether a queue of that name is a FIFO queue.
 func IsFIFOName(name string) bool { return strings.HasSuffix(name, FIFOSuffix) }
 
+// PlainName returns the name of a queue without its scope. A backend that has
+// several sets of queues may know a queue by a scoped name, SCOPE/NAME, in its
+// engine and in redrive policies; no client ever sees it.
+func PlainName(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
 // CheckQueueName reports a name that SQS would refuse: names have 1 to 80
 // characters of A-Z, a-z, 0-9, hyphen and underscore. The suffix .fifo of a
 // FIFO queue counts towards the 80.

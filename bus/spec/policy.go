@@ -40,7 +40,7 @@ var deadLetterText = text[DeadLetter]{
 		if d == (DeadLetter{}) {
 			return nil
 		}
-		if err := CheckQueueName(d.Queue); err != nil {
+		if err := CheckQueueName(PlainName(d.Queue)); err != nil {
 			return InvalidParameter(d.text(), redrivePolicy, "Invalid value for deadLetterTargetArn.")
 		}
 		if d.MaxReceives < MinReceives || d.MaxReceives > MaxReceives {

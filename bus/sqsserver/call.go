@@ -23,6 +23,7 @@ type call struct {
 	req       *http.Request
 	query     bool // of the Query protocol
 	requestID string
+	place     place  // of the caller
 	action    string // its name, once it is known
 	queueName string // of the queue that it is for, once it is known
 	body      []byte
@@ -47,6 +48,7 @@ func newCall(s *Server, w http.ResponseWriter, r *http.Request) *call {
 	c := calls.Get().(*call)
 	c.server, c.w, c.req, c.query, c.requestID = s, w, r, false, newRequestID()
 	c.action, c.queueName = "", ""
+	c.place = s.caller(c)
 	c.inParts, c.begun = false, false
 	c.body = c.body[:0]
 	return c

@@ -10,6 +10,6 @@ type Describer interface {
 
 func (c *call) describe() {
 	if d, ok := c.w.(Describer); ok {
-		d.Describe(c.server.account, c.server.region, c.action, c.queueName)
+		d.Describe(c.place.account, c.place.region, c.action, c.queueName)
 	}
 }

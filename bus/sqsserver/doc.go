@@ -13,10 +13,22 @@
 //
 // A request with the header X-Amz-Target is of the JSON protocol, any other of
 // the Query protocol: a form in the body of a POST, or in the URL of a GET.
-// Signatures are not looked at. A QueueUrl counts by its path only, and may be
-// the name of a queue; without one, the path of the request is taken. Queue URLs
-// in answers begin with what the request was sent to, as the client or a proxy's
-// X-Forwarded-Proto, -Host and -Prefix say, or with [Options].ExternalURL.
+// Signatures are not checked. Queue URLs in answers begin with what the request was
+// sent to, as the client or a proxy's X-Forwarded-Proto, -Host and -Prefix say, or
+// with [Options].ExternalURL.
+//
+// # Regions and accounts
+//
+// Each account has queues of its own in each region. A request is from the region of
+// its signature, in the header or in a presigned URL, or else from [Options].Region,
+// and from the account that is its access key, if that is 12 digits, or else from
+// [Options].Account. Queues are created, listed and found by their names there.
+//
+// A queue's URL leads to it whoever uses it: it has the account in its path, and the
+// region in a host of the form sqs.REGION.… or else before the account, as in
+// http://127.0.0.1:9324/eu-west-1/123456789012/donors. Without either it is of the
+// server's own region, so nothing of this shows where only one is used. ARNs lead
+// from one region and account to the other, dead letters and move tasks too.
 //
 // Services beside SQS, such as topics that queues subscribe to, find a queue by its
 // ARN with [Server.Queue] and send to it directly.
@@ -108,7 +120,8 @@
 //	policies, permissions         enforced                            kept, and not enforced
 //	encryption                    SSE-SQS, SSE-KMS                    attributes kept, nothing encrypted
 //	throttling                    quotas of a region                  none
-//	accounts and regions          many                                one of each for a server
+//	accounts and regions          many                                many, by signature; dead letters lead from
+//	                                                                  one to the other, which AWS forbids
 //	GET of no action              404, UnknownOperationException      the same
 //	Query answers in JSON         with Accept: application/json       the same; of actions other than ListQueues,
 //	                              (recorded for ListQueues)           and of errors, the form is unproven

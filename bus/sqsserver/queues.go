@@ -16,7 +16,7 @@ import (
 // is taken, and the minute between two purges, unless the engine is lenient;
 // listing by prefix and in pages.
 //
-// Not as on AWS: there is one account, so QueueOwnerAWSAccountId must be its id;
+// Not as on AWS: nobody needs a permission for the queues of another account;
 // DeleteQueue and PurgeQueue take effect at once instead of within a minute.
 
 // queueAction is the part of all actions that name a queue.
@@ -66,10 +66,10 @@ func (a *createQueue) run(c *call) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.server.engine.CreateTagged(a.name, settings, a.tags); err != nil {
+	if _, err := c.server.engine.CreateTagged(c.server.scoped(c.place, a.name), settings, a.tags); err != nil {
 		return ofPolicy(err, a.attributes)
 	}
-	a.url = c.queueURL(a.name)
+	a.url = c.queueURL(c.server.scoped(c.place, a.name))
 	return nil
 }
 
@@ -107,11 +107,14 @@ func (a *getQueueURL) run(c *call) error {
 	if a.name == "" {
 		return spec.Missing("QueueName")
 	}
-	if a.owner != "" && a.owner != c.server.account {
-		return spec.NoQueue(a.name)
+	p := c.place
+	if a.owner != "" {
+		p.account = a.owner
 	}
-	_, err := c.queueNamed(a.name)
-	a.url = c.queueURL(a.name)
+	q, err := c.queueNamed(p, a.name)
+	if err == nil {
+		a.url = c.queueURL(q.Name())
+	}
 	return err
 }
 
@@ -149,7 +152,7 @@ func (p *page) cut(c *call, names []string) error {
 	}
 	if p.token != "" {
 		last, err := base64.RawURLEncoding.DecodeString(p.token)
-		if err != nil || spec.CheckQueueName(string(last)) != nil {
+		if _, name := c.server.placed(string(last)); err != nil || spec.CheckQueueName(name) != nil {
 			return spec.Errorf(spec.InvalidParameterValue, "Invalid or expired next token.")
 		}
 		i, found := slices.BinarySearch(names, string(last))
@@ -195,7 +198,7 @@ func (a *listQueues) member(name []byte, r *jsonReader) {
 	}
 }
 
-func (a *listQueues) run(c *call) error { return a.cut(c, c.server.engine.List(a.prefix)) }
+func (a *listQueues) run(c *call) error { return a.cut(c, c.server.list(c.place, a.prefix)) }
 
 func (a *listQueues) answer(w writer) {
 	if len(a.urls) > 0 {

@@ -33,6 +33,7 @@ type receiveMessage struct {
 	badName    string   // the first that is not the name of a system attribute
 	names      []string // of message attributes
 	server     *Server
+	account    string
 	deliveries []engine.Delivery
 }
 
@@ -76,7 +77,7 @@ func (a *receiveMessage) systemName(r *jsonReader) {
 }
 
 func (a *receiveMessage) run(c *call) error {
-	a.server = c.server
+	a.server, a.account = c.server, c.place.account
 	q, err := c.queue(a.queueURL)
 	if err != nil {
 		return err
@@ -200,7 +201,7 @@ func (a *receiveMessage) writeSystem(w writer, d *engine.Delivery) {
 			w.textEntry("Attribute", "Name", name, value)
 		}
 	}
-	write(senderID, "SenderId", a.server.account)
+	write(senderID, "SenderId", a.account)
 	if a.system&sentTimestamp != 0 {
 		write(sentTimestamp, "SentTimestamp", strconv.FormatInt(d.Sent.UnixMilli(), 10))
 	}

@@ -17,8 +17,8 @@ import (
 // SQS, in us-east-1, with the account 000000000000.
 type Options struct {
 	Engine  *engine.Engine // holds the queues; nil means a new one
-	Region  string         // in ARNs; default us-east-1
-	Account string         // in ARNs and queue URLs, 12 digits; default 000000000000
+	Region  string         // of requests that are not signed; default us-east-1
+	Account string         // of requests whose access key is not 12 digits; default 000000000000
 
 	// ExternalURL is what queue URLs begin with, where clients reach the server
 	// by another address than their requests say: scheme, host, and a path if
@@ -30,8 +30,7 @@ type Options struct {
 // and starts no goroutine.
 type Server struct {
 	engine   *engine.Engine
-	region   string
-	account  string
+	own      place      // of requests that say no other
 	external string     // ExternalURL, without a final slash
 	policies sync.Mutex // makes a change of a queue's Policy one step
 	draining context.Context
@@ -64,15 +63,15 @@ func New(opts *Options) *Server {
 	if err := CheckOptions(opts); err != nil {
 		panic(err)
 	}
-	s := &Server{engine: opts.Engine, region: opts.Region, account: opts.Account, external: strings.TrimRight(opts.ExternalURL, "/")}
+	s := &Server{engine: opts.Engine, own: place{account: opts.Account, region: opts.Region}, external: strings.TrimRight(opts.ExternalURL, "/")}
 	if s.engine == nil {
 		s.engine = engine.New(nil)
 	}
-	if s.region == "" {
-		s.region = "us-east-1"
+	if s.own.region == "" {
+		s.own.region = "us-east-1"
 	}
-	if s.account == "" {
-		s.account = "000000000000"
+	if s.own.account == "" {
+		s.own.account = "000000000000"
 	}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	return s
