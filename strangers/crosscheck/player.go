@@ -356,8 +356,11 @@ func (p *player) changeVisibility(q *queue) call {
 	}
 	timeout := pick[int32](p, 0, 0, 1800, 43201, -1)
 	return call{what: fmt.Sprintf("ChangeMessageVisibility %s timeout=%d", r.what, timeout), learn: func(ours string) {
-		if ours == "done" && timeout == 0 {
+		switch {
+		case ours == "done" && timeout == 0:
 			q.states[r.body] = givenBack
+		case ours == "done":
+			q.states[r.body] = inFlight // again, if it was given back
 		}
 	}, play: func(ctx context.Context, s *side) string {
 		_, err := s.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: s.url(q.name), ReceiptHandle: r.handle(s), VisibilityTimeout: timeout})
