@@ -7,6 +7,7 @@ type Control = driver.Control
 
 // The controls, for [Queue.Supports], with what a program uses each by.
 const (
+	ControlLimits        = driver.ControlLimits        // hold messages and names to SQS's limits of size, characters and number: [Queue.Supports]
 	ControlDelay         = driver.ControlDelay         // hold a message back after it is sent: [Delay]
 	ControlTypes         = driver.ControlTypes         // send attributes with types, and receive them as they were sent: [SetAttribute]
 	ControlDetails       = driver.ControlDetails       // see what a delivery tells: id, receive count, times, group: [Details]

@@ -40,8 +40,19 @@ type (
 	DeadLetter = spec.DeadLetter
 	// SubscriptionSettings say what a queue gets of a topic.
 	SubscriptionSettings = spec.SubscriptionSettings
+	// DeadLetterSources is a redrive allow policy.
+	DeadLetterSources = spec.DeadLetterSources
+	// RedrivePermission is the kind of a redrive allow policy.
+	RedrivePermission = spec.RedrivePermission
 	// Peeked is a message that was looked at and not received.
 	Peeked = driver.Peeked
+)
+
+// The kinds of redrive allow policies.
+const (
+	RedriveAllowAll = spec.RedriveAllowAll // any queue
+	RedriveDenyAll  = spec.RedriveDenyAll  // no queue
+	RedriveByQueue  = spec.RedriveByQueue  // the queues named
 )
 
 // Wrap makes a queue of portable ends that were opened elsewhere. It has no

@@ -31,13 +31,18 @@
 // that ending a receive's context ends the receive and loses nothing; that
 // Shutdown leaves nothing running; that URLs are checked; that what is
 // unsupported says so. Beyond that, what the backend declares: [Promises] lists
-// it. A backend that declares the control "attributes" is held to SQS's limits of
-// messages as well.
+// it. Only a backend that declares the control "sqs-limits" is held to the limits of
+// SQS.
+//
+// Promises about leases need queues whose visibility timeout the kit knows: it
+// creates them with one, or opens receivers with one, or the Backend says which its
+// queues have.
 //
 // # Time
 //
 // Durations in the kit are whole seconds, so that backends which count those can
-// keep them. Virtual runs each promise in a testing/synctest bubble and demands
+// keep them. A backend that goes by a clock of its own gives it as [Backend.Clock];
+// all times and durations are by that then. Virtual runs each promise in a testing/synctest bubble and demands
 // the very instant. In real time many promises run at once, whatever -parallel
 // says, since they spend their time waiting; what must not happen before its time
 // is checked exactly, what must happen by a time has [Backend.Slack] or more. A
@@ -92,6 +97,12 @@ type Backend struct {
 	// has 4 s more, for machines that are busy.
 	Slack time.Duration
 
+	// Clock is the time that the backend goes by; nil means that of package time.
+	// It is for a backend that can run neither in a bubble nor in the time that the
+	// kit would take in real time: one with a clock that runs faster, say. Virtual
+	// goes without it.
+	Clock Clock
+
 	// Visibility is the visibility timeout of the queues that Setup's URLs open, in
 	// whole seconds, 4 or more: for a backend whose queues the kit can neither
 	// create with a timeout nor open receivers of. Where it is 0 and the backend
@@ -133,6 +144,9 @@ func Run(t *testing.T, b Backend) {
 	t.Helper()
 	if b.Setup == nil {
 		t.Fatal("bustest: the Backend has no Setup")
+	}
+	if b.Virtual && b.Clock != nil {
+		t.Fatal("bustest: a Backend that is Virtual goes by the bubble's clock, and has no Clock of its own")
 	}
 	declared, err := b.declared(t)
 	if err != nil {

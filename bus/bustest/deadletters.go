@@ -38,9 +38,9 @@ func keepsDeadLetters(t *trial) {
 	}
 	wait := dead.begin()
 	t.settle()
-	moved := span{from: time.Now()}
+	moved := span{from: t.now()}
 	source.begin() // it moves at the receive that is one too many
-	moved.by = time.Now()
+	moved.by = t.now()
 	m := wait()
 	t.is(m, "poison")
 	t.came(m, moved, 0)
@@ -84,9 +84,9 @@ func keepsRedrive(t *trial) {
 	}
 	move := func(to string, most, want int) span {
 		t.sleep(1 * time.Second) // so that the time of sending differs
-		s := span{from: time.Now()}
+		s := span{from: t.now()}
 		moved, err := dead.Redrive(t.ctx, to, most)
-		s.by = time.Now()
+		s.by = t.now()
 		if err != nil || moved != want {
 			t.Fatalf("redrive of at most %d moved %d, %v; want %d", most, moved, err, want)
 		}

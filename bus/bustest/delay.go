@@ -27,7 +27,7 @@ func (t *trial) delays(q *queue, ds ...time.Duration) {
 
 // arrive checks when messages come.
 func (t *trial) arrive(q *queue, sends map[string]sent, delay map[string]time.Duration) {
-	begun := time.Now()
+	begun := t.now()
 	for range len(sends) {
 		m := q.take()
 		m.from = begun // somebody has been receiving since then

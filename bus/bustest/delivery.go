@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 )
 
 // delivered are messages that something on the way may want to change: bodies
@@ -78,10 +77,10 @@ func keepsConcurrentDelivery(t *trial) {
 func (t *trial) collect(n, receivers int, queues ...*queue) {
 	ctx, cancel := context.WithCancel(t.ctx)
 	defer cancel()
-	giveUp := time.AfterFunc(t.patience(), cancel)
-	defer giveUp.Stop()
-	var mu sync.Mutex // guards seen
+	var mu sync.Mutex // guards all below
 	seen := map[string]bool{}
+	giveUp := t.after(t.patience(), cancel)
+	defer func() { giveUp() }()
 	var wg sync.WaitGroup
 	for i := range receivers * len(queues) {
 		q := queues[i%len(queues)]
@@ -95,8 +94,9 @@ func (t *trial) collect(n, receivers int, queues ...*queue) {
 					return
 				}
 				m.Ack()
-				giveUp.Reset(t.patience())
 				mu.Lock()
+				giveUp()
+				giveUp = t.after(t.patience(), cancel)
 				if seen[string(m.Body)] {
 					t.Errorf("%v came twice", m)
 				}
@@ -140,9 +140,9 @@ func keepsNack(t *trial) {
 		t.Logf("the backend's messages are not nackable")
 		return
 	}
-	given := span{from: time.Now()}
+	given := span{from: t.now()}
 	m.Nack()
-	given.by = time.Now()
+	given.by = t.now()
 	again := q.receive()
 	t.is(again, "given back")
 	t.came(again, given, 0)
@@ -160,9 +160,9 @@ func keepsNackOthers(t *trial) {
 	m := a.receive()
 	wait := b.begin()
 	t.settle()
-	given := span{from: time.Now()}
+	given := span{from: t.now()}
 	m.Nack()
-	given.by = time.Now()
+	given.by = t.now()
 	again := wait()
 	t.came(again, given, 0)
 	again.Ack()

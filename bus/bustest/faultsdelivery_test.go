@@ -165,7 +165,8 @@ var waitingFaults = []fault{
 	{name: "sends later, and forgets it when shut down",
 		breaks: "shutdown-flush attribute-limits bad-message cancel-release dead-letters delay delay-range send-batch " +
 			"deleted-queue details fifo-rules groups-parallel message-characters message-size purge " +
-			"queue-delay release retention shutdown-release visibility wake-up wake-up-many receivers",
+			"queue-delay release retention shutdown-release visibility wake-up wake-up-many receivers " +
+			"attribute-types",
 		send: func(e *end, m *engine.Message) bool {
 			in := 10*time.Millisecond + time.Duration(e.w.nth())*time.Microsecond // so that the order is kept
 			time.AfterFunc(in, func() {

@@ -27,7 +27,7 @@ func sends(change func(*spec.NamedAttribute)) func(*end, *engine.Message) bool {
 }
 
 var messageFaults = []fault{
-	{name: "makes every attribute a String", breaks: "typed-attributes attribute-limits bury-limits",
+	{name: "makes every attribute a String", breaks: "typed-attributes bury-limits attribute-types",
 		send: sends(func(a *spec.NamedAttribute) {
 			if strings.HasPrefix(a.DataType, "Number") {
 				a.DataType = "String"
@@ -75,7 +75,7 @@ var messageFaults = []fault{
 			}
 			return true
 		}},
-	{name: "allows types of its own", breaks: "attribute-limits bad-message",
+	{name: "allows types of its own", breaks: "bad-message attribute-types",
 		send: sends(func(a *spec.NamedAttribute) {
 			if a.DataType == "Date" {
 				a.DataType = "String"

@@ -40,7 +40,7 @@ var nameFaults = []fault{
 			}{e, e.inner.(driver.Peeker)}
 		}},
 	{name: "declares what travels on messages and ignores it",
-		breaks: "delay attribute-limits bad-message delay-range typed-attributes", plain: true, claims: []bus.Control{delays, types},
+		breaks: "delay bad-message delay-range typed-attributes attribute-types", plain: true, claims: []bus.Control{delays, types},
 		queue: func(e *end, _ *controls) driver.Queue { return declares{e, []bus.Control{delays, types}} }},
 	{name: "ignores what it does not support", breaks: "unsupported", plain: true,
 		accepts: true},
@@ -70,6 +70,15 @@ var nameFaults = []fault{
 			return opener{wrapper: w, create: func(ctx context.Context, u *url.URL, s spec.QueueSettings) (string, error) {
 				if urls, _ := w.ListQueues(ctx, u, u.Host); slices.Contains(urls, u.String()) {
 					return "", spec.Errorf(spec.QueueNameExists, "exists")
+				}
+				return w.CreateQueue(ctx, u, s)
+			}}
+		}},
+	{name: "takes any name for a queue", breaks: "queue-names",
+		opener: func(w *wrapper) driver.Opener {
+			return opener{wrapper: w, create: func(ctx context.Context, u *url.URL, s spec.QueueSettings) (string, error) {
+				if name := u.Host; spec.CheckQueueName(name) != nil {
+					return u.String(), nil
 				}
 				return w.CreateQueue(ctx, u, s)
 			}}
@@ -114,7 +123,8 @@ var nameFaults = []fault{
 			"redrive-rules settings-range bury bury-limits give-back receivers topic-filters",
 		queue: uncodes},
 	{name: "has no codes for the errors of its ends",
-		breaks: "deleted-queue attribute-limits bad-message delay-range fifo-rules message-characters message-size", uncoded: true},
+		breaks: "deleted-queue attribute-limits bad-message delay-range fifo-rules message-characters " +
+			"message-size attribute-types", uncoded: true},
 }
 
 // declares is a queue that declares controls that travel on messages.

@@ -34,7 +34,28 @@ var queueFaults = []fault{
 		queue: attributesAs(func(a *spec.QueueAttributes) { a.Visible, a.Delayed = a.Visible+a.Delayed, 0 })},
 	{name: "counts messages in flight as visible", breaks: "counts peek",
 		queue: attributesAs(func(a *spec.QueueAttributes) { a.Visible, a.InFlight = a.Visible+a.InFlight, 0 })},
-	{name: "forgets the retention period", breaks: "settings",
+	{name: "drops a setting at creation", breaks: "settings-kept",
+		opener: creates(func(s *spec.QueueSettings) { s.GroupDeduplication = nil })},
+	{name: "drops what is kept for the owner", breaks: "settings-kept",
+		opener: creates(func(s *spec.QueueSettings) { s.Kept = nil })},
+	{name: "drops a setting that is changed", breaks: "settings-kept",
+		queue: replaces(func(e *end, c *controls) {
+			inner := c.AttributesSetter
+			c.AttributesSetter = setter(func(ctx context.Context, s spec.QueueSettings) error {
+				s.DeadLetterSources = nil
+				return inner.SetAttributes(ctx, s)
+			})
+		})},
+	{name: "refuses a setting and does not say that it lacks it", breaks: "settings-kept",
+		opener: func(w *wrapper) driver.Opener {
+			return opener{wrapper: w, create: func(ctx context.Context, u *url.URL, s spec.QueueSettings) (string, error) {
+				if s.GroupDeduplication != nil {
+					return "", errors.New("no")
+				}
+				return w.CreateQueue(ctx, u, s)
+			}}
+		}},
+	{name: "forgets the retention period", breaks: "settings settings-kept",
 		queue: attributesAs(func(a *spec.QueueAttributes) { a.Retention = spec.DefaultRetention })},
 	{name: "sets what is not given to the default", breaks: "settings",
 		queue: replaces(func(e *end, c *controls) {
@@ -46,7 +67,7 @@ var queueFaults = []fault{
 				return inner.SetAttributes(ctx, s)
 			})
 		})},
-	{name: "keeps a redrive policy for ever", breaks: "settings settings-range",
+	{name: "keeps a redrive policy for ever", breaks: "settings settings-range settings-kept",
 		queue: replaces(func(e *end, c *controls) {
 			inner := c.AttributesSetter
 			c.AttributesSetter = setter(func(ctx context.Context, s spec.QueueSettings) error {

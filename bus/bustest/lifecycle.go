@@ -110,7 +110,7 @@ func keepsDeletedQueue(t *trial) {
 
 	_, err := sender.trySend("too late")
 	t.refused(err, gcerrors.NotFound, "sending to a deleted queue")
-	ctx, cancel := context.WithTimeout(t.ctx, t.patience())
+	ctx, cancel := t.timeout(t.ctx, t.patience())
 	defer cancel()
 	_, err = receiver.next(ctx)
 	t.refused(err, gcerrors.NotFound, "receiving from a deleted queue")

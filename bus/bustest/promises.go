@@ -4,6 +4,7 @@ import "omnibus/bus"
 
 // Names of controls, short enough for the table.
 const (
+	limits     = bus.ControlLimits
 	delays     = bus.ControlDelay
 	types      = bus.ControlTypes
 	details    = bus.ControlDetails
@@ -114,11 +115,13 @@ var promises = []promise{
 
 	{name: "typed-attributes", keep: keepsTypedAttributes, needs: needs(types),
 		says: "attributes of every type arrive as they were sent, with metadata beside them"},
-	{name: "attribute-limits", keep: keepsAttributeLimits, needs: needs(types),
-		says: "a message has at most 10 attributes, metadata counted, with names, types and values that SQS allows; one that is offered fills the room that is left"},
-	{name: "message-size", keep: keepsMessageSize, needs: needs(types, attributes),
+	{name: "attribute-types", keep: keepsAttributeTypes, needs: needs(types),
+		says: "attributes that are neither text nor numbers nor bytes, or have the name of another, are refused"},
+	{name: "attribute-limits", keep: keepsAttributeLimits, needs: needs(types, limits),
+		says: "a message has at most 10 attributes, metadata counted, with names and values that SQS allows; one that is offered fills the room that is left"},
+	{name: "message-size", keep: keepsMessageSize, needs: needs(types, attributes, limits),
 		says: "a message of exactly the size that the queue allows is accepted, one byte more is refused"},
-	{name: "message-characters", keep: keepsMessageCharacters, needs: needs(types, attributes),
+	{name: "message-characters", keep: keepsMessageCharacters, needs: needs(limits),
 		says: "bodies are not empty and have the characters that SQS allows; others are refused"},
 	{name: "bad-message", keep: keepsBadMessage, needs: needs(types),
 		says: "a message that is refused fails alone among those sent at the same time"},
@@ -128,7 +131,11 @@ var promises = []promise{
 	{name: "settings", keep: keepsSettings, needs: needs(create, attributes, settings),
 		says: "a queue has the settings it was created with, and those changed since"},
 	{name: "settings-range", keep: keepsSettingsRange, needs: needs(create),
-		says: "settings that SQS does not allow are refused"},
+		says: "settings out of their ranges are refused"},
+	{name: "settings-kept", keep: keepsSettingsKept, needs: needs(create, attributes),
+		says: "every setting that is given is kept, or refused"},
+	{name: "queue-names", keep: keepsQueueNames, needs: needs(create, limits),
+		says: "queues have names that SQS allows; others are refused"},
 	{name: "retention", keep: keepsRetention, needs: needs(create), virtual: true,
 		says: "a message outlives the retention period in no state"},
 	{name: "purge", keep: keepsPurge, needs: needs(delays, purge), leases: true,

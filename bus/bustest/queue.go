@@ -168,7 +168,7 @@ func (t *trial) opened(name string, opened *bus.Queue) *queue {
 
 // remove deletes a queue after the trial. That it works is a promise of its own.
 func (t *trial) remove(url string) {
-	ctx, cancel := context.WithTimeout(context.Background(), t.patience())
+	ctx, cancel := t.timeout(context.Background(), t.patience())
 	defer cancel()
 	if q, err := t.mux.Open(ctx, url); err == nil {
 		q.Delete(ctx)
@@ -213,7 +213,7 @@ func (q *queue) shutdown() {
 	if q.shut.Swap(true) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), q.t.patience())
+	ctx, cancel := q.t.timeout(context.Background(), q.t.patience())
 	defer cancel()
 	err := q.Shutdown(ctx)
 	if err != nil && !(q.gone.Load() && gcerrors.Code(err) == gcerrors.NotFound) {
@@ -229,11 +229,11 @@ func (q *queue) trySend(body string, opts ...option) (sent, error) {
 	}
 	var stored bus.SentMessage
 	bus.StoreSent(m, &stored)
-	ctx, cancel := context.WithTimeout(q.t.ctx, q.t.patience())
+	ctx, cancel := q.t.timeout(q.t.ctx, q.t.patience())
 	defer cancel()
-	s := sent{span: span{from: time.Now()}}
+	s := sent{span: span{from: q.t.now()}}
 	err := q.Topic.Send(ctx, m)
-	s.by, s.id = time.Now(), stored.ID
+	s.by, s.id = q.t.now(), stored.ID
 	return s, err
 }
 
@@ -248,12 +248,12 @@ func (q *queue) send(body string, opts ...option) sent {
 
 // next returns the next message, if one comes before ctx ends.
 func (q *queue) next(ctx context.Context) (*message, error) {
-	from := time.Now()
+	from := q.t.now()
 	m, err := q.Subscription.Receive(ctx)
 	if err != nil {
 		return nil, err
 	}
-	got := &message{Message: m, span: span{from, time.Now()}, about: bus.Details(m)}
+	got := &message{Message: m, span: span{from, q.t.now()}, about: bus.Details(m)}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.held = append(q.held, got)
@@ -263,7 +263,7 @@ func (q *queue) next(ctx context.Context) (*message, error) {
 // take returns the next message, which must come. Others may have been fetched
 // with it.
 func (q *queue) take() *message {
-	ctx, cancel := context.WithTimeout(q.t.ctx, q.t.patience())
+	ctx, cancel := q.t.timeout(q.t.ctx, q.t.patience())
 	defer cancel()
 	m, err := q.next(ctx)
 	if err != nil {
@@ -314,7 +314,7 @@ func (q *queue) begin() (wait func() *message) {
 		results <- result{m, err}
 	})
 	return func() *message {
-		defer time.AfterFunc(q.t.patience(), cancel).Stop()
+		defer q.t.after(q.t.patience(), cancel)()
 		r := <-results
 		if r.err != nil {
 			q.t.Fatalf("no message came in %v: %v", q.t.patience(), r.err)
@@ -325,13 +325,13 @@ func (q *queue) begin() (wait func() *message) {
 
 // none checks that no message comes for d.
 func (q *queue) none(d time.Duration) {
-	ctx, cancel := context.WithTimeout(q.t.ctx, d)
+	ctx, cancel := q.t.timeout(q.t.ctx, d)
 	defer cancel()
 	m, err := q.next(ctx)
 	switch {
 	case err == nil:
 		q.t.Fatalf("%v came, and no message should have", m)
-	case !errors.Is(err, context.DeadlineExceeded):
+	case !errors.Is(err, ctx.Err()):
 		q.t.Fatalf("receive: %v; want the error of its context", err)
 	}
 	q.release()
@@ -339,11 +339,11 @@ func (q *queue) none(d time.Duration) {
 
 // change makes a message visible in d from now, and returns when that was.
 func (q *queue) change(m *message, d time.Duration) span {
-	s := span{from: time.Now()}
+	s := span{from: q.t.now()}
 	if err := q.ChangeVisibility(q.t.ctx, m.Message, d); err != nil {
 		q.t.Fatalf("change visibility of %v to %v: %v", m, d, err)
 	}
-	s.by = time.Now()
+	s.by = q.t.now()
 	return s
 }
 

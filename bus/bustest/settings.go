@@ -1,6 +1,7 @@
 package bustest
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -110,16 +111,106 @@ func keepsSettingsRange(t *trial) {
 		_, err := t.create("bad", s)
 		t.denied(err, gcerrors.InvalidArgument, "creating a queue with "+what, t.url(t.full("bad")))
 	}
-	for _, name := range []string{"with!mark", strings.Repeat("x", 81)} {
-		_, err := t.mux.Create(t.ctx, t.url(name), bus.QueueSettings{})
-		t.denied(err, gcerrors.InvalidArgument, "creating a queue named "+name, t.url(name))
-	}
 	q := t.queue("good", bus.QueueSettings{Visibility: new(12 * time.Hour), Delay: new(15 * time.Minute), Wait: new(20 * time.Second)})
 	if t.has(settings) {
 		for what, s := range bad {
 			t.denied(q.SetAttributes(t.ctx, s), gcerrors.InvalidArgument, "setting "+what, q.URL())
 		}
 	}
+}
+
+func keepsQueueNames(t *trial) {
+	q := t.queue("Az09_-"+strings.Repeat("x", 80-len(t.full("Az09_-"))), bus.QueueSettings{})
+	q.send("to a long name")
+	q.receive().Ack()
+	for _, name := range []string{"with!mark", strings.Repeat("x", 81)} {
+		_, err := t.mux.Create(t.ctx, t.url(name), bus.QueueSettings{})
+		t.denied(err, gcerrors.InvalidArgument, "creating a queue named "+name, t.url(name))
+	}
+}
+
+// given returns settings, one field each, by the fields' names. They are not the
+// defaults.
+func (t *trial) given() map[string]bus.QueueSettings {
+	return map[string]bus.QueueSettings{
+		"Delay":                     {Delay: new(5 * time.Second)},
+		"Visibility":                {Visibility: new(17 * time.Second)},
+		"Retention":                 {Retention: new(2 * time.Hour)},
+		"Wait":                      {Wait: new(3 * time.Second)},
+		"MaxMessageBytes":           {MaxMessageBytes: new(2048)},
+		"FIFO":                      {FIFO: new(true)},
+		"ContentBasedDeduplication": {ContentBasedDeduplication: new(true)},
+		"GroupDeduplication":        {GroupDeduplication: new(true)},
+		"DeadLetter":                {DeadLetter: &bus.DeadLetter{Queue: t.full("dead"), MaxReceives: 7}},
+		"DeadLetterSources":         {DeadLetterSources: &bus.DeadLetterSources{Permission: bus.RedriveByQueue, Queues: []string{t.full("dead")}}},
+		"Kept":                      {Kept: map[string]string{"KmsMasterKeyId": "alias/donors"}},
+	}
+}
+
+func keepsSettingsKept(t *trial) {
+	t.queue("dead", bus.QueueSettings{})
+	given := t.given()
+	for i := range reflect.TypeFor[bus.QueueSettings]().NumField() {
+		field := reflect.TypeFor[bus.QueueSettings]().Field(i).Name
+		s, ok := given[field]
+		if !ok {
+			t.Fatalf("the kit does not know the setting %s", field)
+		}
+		of := ""
+		switch field {
+		case "FIFO", "ContentBasedDeduplication", "GroupDeduplication":
+			of = ".fifo"
+		}
+		name := strings.ToLower(field)
+		if url, err := t.create("created-"+name+of, s); t.mayRefuse(err, field, "creating a queue with") {
+			t.open(name, url).hasSetting(s, i, field)
+		}
+		if !t.has(settings) || field == "FIFO" { // which is set at creation only
+			continue
+		}
+		url, err := t.create("set-"+name+of, bus.QueueSettings{})
+		if err != nil { // no FIFO queues, say
+			t.unsupported(err, groups)
+			continue
+		}
+		q := t.open(name, url)
+		if t.mayRefuse(q.SetAttributes(t.ctx, s), field, "changing") {
+			q.hasSetting(s, i, field)
+		}
+	}
+}
+
+// mayRefuse reports whether a setting was taken. If it was not, that must be said
+// to be unsupported.
+func (t *trial) mayRefuse(err error, field, what string) (taken bool) {
+	if err != nil && (!errors.Is(err, errors.ErrUnsupported) || gcerrors.Code(err) != gcerrors.Unimplemented) {
+		t.Errorf("%s %s fails with %v; want that it works, or errors.ErrUnsupported and the code Unimplemented", what, field, err)
+	}
+	return err == nil
+}
+
+// hasSetting waits for the queue to have the field i of s, a setting that it took.
+func (q *queue) hasSetting(s bus.QueueSettings, i int, field string) {
+	want := reflect.ValueOf(s).Field(i)
+	q.t.eventually(func() string {
+		a, err := q.Attributes(q.t.ctx)
+		if err != nil {
+			return err.Error()
+		}
+		got := reflect.ValueOf(a.Settings()).Field(i)
+		if want.Kind() == reflect.Map { // which may have more
+			for _, key := range want.MapKeys() {
+				if v := got.MapIndex(key); !v.IsValid() || !v.Equal(want.MapIndex(key)) {
+					return fmt.Sprintf("%s was accepted with %v, and is %v", field, want, got)
+				}
+			}
+			return ""
+		}
+		if got.IsNil() || !reflect.DeepEqual(got.Elem().Interface(), want.Elem().Interface()) {
+			return fmt.Sprintf("%s was accepted as %v, and is not that", field, want.Elem())
+		}
+		return ""
+	})
 }
 
 func keepsRetention(t *trial) {

@@ -30,22 +30,22 @@ func keepsRenew(t *trial) {
 	var renewed span
 	for range 3 {
 		t.sleep(a.lease / 2)
-		renewed = span{from: time.Now()}
+		renewed = span{from: t.now()}
 		if errs := a.Renew(t.ctx, ms...); errs != nil {
 			t.Fatalf("renewing %d messages gave the errors %v; want nil", n, errs)
 		}
-		renewed.by = time.Now()
+		renewed.by = t.now()
 	}
 	if t.has(details) {
 		t.at(bus.Details(ms[0]).VisibleAt, renewed, a.lease, "VisibleAt of a renewed message")
 	}
 	if t.has(visibility) { // which Renew does not go by
 		a.change(held[0], 1*time.Hour)
-		renewed = span{from: time.Now()}
+		renewed = span{from: t.now()}
 		if errs := a.Renew(t.ctx, ms...); errs != nil {
 			t.Fatalf("renewing %d messages gave the errors %v; want nil", n, errs)
 		}
-		renewed.by = time.Now()
+		renewed.by = t.now()
 	}
 	lost := b.receive()
 	t.came(lost, renewed, a.lease)
@@ -72,11 +72,11 @@ func keepsGiveBack(t *trial) {
 	q := t.plain()
 	after := t.either(5*time.Minute, 3*time.Second)
 	give := func(m *message, after time.Duration) span {
-		s := span{from: time.Now()}
+		s := span{from: t.now()}
 		if err := q.GiveBack(t.ctx, m.Message, after); err != nil {
 			t.Fatalf("give back %v after %v: %v", m, after, err)
 		}
-		s.by = time.Now()
+		s.by = t.now()
 		return s
 	}
 	q.send("given back")
@@ -106,11 +106,11 @@ func keepsGiveBack(t *trial) {
 	for _, d := range []time.Duration{-1 * time.Second, 12*time.Hour + time.Second} {
 		t.denied(q.GiveBack(t.ctx, m.Message, d), gcerrors.InvalidArgument, fmt.Sprintf("giving back after %v", d), q.URL())
 	}
-	given := now()
+	given := t.instant()
 	if errs := q.GiveBackBatch(t.ctx, []*pubsub.Message{m.Message}, 1*time.Second); errs != nil { // not settled by what was refused
 		t.Fatalf("giving back a batch of one gave the errors %v", errs)
 	}
-	given.by = time.Now()
+	given.by = t.now()
 	again := q.receive()
 	t.came(again, given, 1*time.Second)
 	again.Ack()
@@ -124,12 +124,12 @@ func keepsBury(t *trial) {
 	m := source.receive()
 	wait := dead.begin()
 	t.settle()
-	buried := span{from: time.Now()}
+	buried := span{from: t.now()}
 	const reason = "no such donor: 100% of them – gone"
 	if err := source.Bury(t.ctx, m.Message, reason); err != nil {
 		t.Fatalf("bury: %v", err)
 	}
-	buried.by = time.Now()
+	buried.by = t.now()
 	got := wait()
 	t.is(got, "hopeless")
 	t.came(got, buried, 0)
@@ -206,7 +206,7 @@ func keepsBuryLimits(t *trial) {
 	if errors.Is(err, bus.ErrLeaseLost) {
 		t.Errorf("burying in a queue without a dead-letter queue says that the lease is lost: %v", err)
 	}
-	given := now()
+	given := t.instant()
 	m.Nack()
 	m = dead.receive()
 	t.is(m, "stays")

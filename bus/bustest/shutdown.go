@@ -21,7 +21,7 @@ func keepsShutdown(t *trial) {
 	q.shutdown()
 	_, err := q.trySend("too late")
 	t.refused(err, gcerrors.FailedPrecondition, "a send after the shutdown")
-	ctx, cancel := context.WithTimeout(t.ctx, t.patience())
+	ctx, cancel := t.timeout(t.ctx, t.patience())
 	defer cancel()
 	if m, err := q.next(ctx); err == nil || ctx.Err() != nil { // what error, the portable type leaves to chance
 		t.Errorf("a receive after the shutdown gives %v, %v; want an error at once", m, err)

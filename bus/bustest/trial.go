@@ -29,6 +29,7 @@ type trial struct {
 	mux      *bus.Mux
 	url      func(name string) string
 
+	clock  Clock
 	ctx    context.Context // ends with the promise, before the clean-up
 	cancel context.CancelFunc
 	group  sync.WaitGroup // the goroutines of Go
@@ -47,6 +48,7 @@ func newTrial(b *Backend, declared []bus.Control) *trial {
 	return &trial{
 		backend:  b,
 		declared: declared,
+		clock:    b.clock(),
 		prefix:   "bustest-" + strings.ToLower(rand.Text()[:10]) + "-",
 	}
 }
@@ -196,21 +198,13 @@ func (t *trial) settle() {
 	}
 }
 
-// sleep waits for d.
-func (t *trial) sleep(d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-t.ctx.Done():
-	}
-}
-
 // sleepUntil waits until d after the end of s.
-func (t *trial) sleepUntil(s span, d time.Duration) { t.sleep(time.Until(s.by.Add(d))) }
+func (t *trial) sleepUntil(s span, d time.Duration) { t.sleep(t.until(s.by.Add(d))) }
 
 // eventually waits until is returns "", which says what is not yet as it should
 // be.
 func (t *trial) eventually(is func() string) {
-	end := time.Now().Add(max(t.slack(), 100*time.Millisecond))
+	end := t.now().Add(max(t.slack(), 100*time.Millisecond))
 	for {
 		if t.backend.Virtual {
 			synctest.Wait()
@@ -219,7 +213,7 @@ func (t *trial) eventually(is func() string) {
 		if not == "" {
 			return
 		}
-		if !time.Now().Before(end) {
+		if !t.now().Before(end) {
 			t.Fatalf("%s", not)
 		}
 		t.sleep(t.either(10*time.Millisecond, 100*time.Millisecond))

@@ -1,7 +1,6 @@
 package bustest
 
 import (
-	"context"
 	"errors"
 	"net/url"
 	"slices"
@@ -30,7 +29,7 @@ func keepsControls(t *trial) {
 
 func keepsUnsupported(t *trial) {
 	q := t.plain()
-	ctx, cancel := context.WithTimeout(t.ctx, t.patience())
+	ctx, cancel := t.timeout(t.ctx, t.patience())
 	defer cancel()
 
 	// Controls that are methods. Some need a received message.

@@ -127,9 +127,9 @@ func keepsChangeVisibilityBatch(t *trial) {
 		for i, d := range ds {
 			changes = append(changes, bus.VisibilityChange{Message: ms[i].Message, Timeout: d})
 		}
-		s := span{from: time.Now()}
+		s := span{from: t.now()}
 		errs := q.ChangeVisibilityBatch(t.ctx, changes)
-		s.by = time.Now()
+		s.by = t.now()
 		return errs, s
 	}
 	if errs, _ := ask(time.Minute, time.Minute, time.Minute, time.Minute); errs != nil {

@@ -54,11 +54,10 @@ func (q *queue) cancelled(d time.Duration) {
 	ctx, cancel := context.WithCancel(t.ctx)
 	defer cancel()
 	var end time.Time
-	stop := time.AfterFunc(d, func() {
-		end = time.Now()
+	defer t.after(d, func() {
+		end = t.now()
 		cancel()
-	})
-	defer stop.Stop()
+	})()
 	m, err := q.next(ctx)
 	switch {
 	case err == nil:
@@ -69,7 +68,7 @@ func (q *queue) cancelled(d time.Duration) {
 	if ctx.Err() == nil {
 		t.Fatalf("a receive returned %v before its context ended", err)
 	}
-	if late := time.Since(end); late > t.prompt() {
+	if late := t.now().Sub(end); late > t.prompt() {
 		t.Errorf("a receive returned %v after its context ended; %v is allowed", late, t.prompt())
 	}
 }
@@ -122,7 +121,7 @@ func (q *queue) givesBack(end func(), b *queue) {
 	q.send("fetched")
 	q.t.settle()
 	end()
-	given := now()
+	given := q.t.instant()
 	m := b.receive()
 	q.t.came(m, given, 0)
 	m.Ack()
@@ -140,7 +139,7 @@ func keepsRelease(t *trial) {
 	}
 	t.settle()
 	a.receive().Ack()
-	given := now()
+	given := t.instant()
 	for range n - 1 {
 		m := b.receive()
 		t.came(m, given, 0)
@@ -149,7 +148,8 @@ func keepsRelease(t *trial) {
 	b.none(t.quiet())
 }
 
-func now() span {
-	n := time.Now()
+// instant returns the span of this moment.
+func (t *trial) instant() span {
+	n := t.now()
 	return span{n, n}
 }

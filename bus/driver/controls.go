@@ -10,6 +10,7 @@ type Control string
 
 // The controls. [ControlTable] says how a backend has each.
 const (
+	ControlLimits        Control = "sqs-limits"       // hold messages and names to SQS's limits of size, characters and number
 	ControlDelay         Control = "delay"            // hold a message back after it is sent
 	ControlTypes         Control = "typed-attributes" // send attributes with types, and receive them as they were sent
 	ControlDetails       Control = "details"          // see what a delivery tells: id, receive count, times, group
@@ -57,6 +58,7 @@ type ControlInfo struct {
 
 // controlTable is the one place that knows of all controls.
 var controlTable = []ControlInfo{
+	declared(ControlLimits, "hold messages and names to SQS's limits of size, characters and number", "Queue.Supports", "errors of package spec"),
 	declared(ControlDelay, "hold a message back after it is sent", "Delay", "SendOptions.Delay"),
 	declared(ControlTypes, "send attributes with types, and receive them as they were sent", "SetAttribute", "SendOptions.Attributes, Details.Attributes"),
 	declared(ControlDetails, "see what a delivery tells: id, receive count, times, group", "Details", "Details"),

@@ -234,7 +234,7 @@ func (q *queue) Close(context.Context) error            { return nil }
 
 // MessageControls declares all that can be declared.
 func (q *queue) MessageControls() []driver.Control {
-	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter, driver.ControlAckResults}
+	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter, driver.ControlAckResults, driver.ControlLimits}
 }
 
 // SendBatch sends messages one after the other, which is as good as together.

@@ -35,7 +35,7 @@ func TestStockConformance(t *testing.T) {
 			return mux, func(name string) string { return testOrigin + "/000000000000/" + name + "?driver=stock" }
 		},
 		Controls: []bus.Control{
-			bus.ControlDelay, bus.ControlTypes, bus.ControlDetails, bus.ControlGroups, bus.ControlDeadLetter,
+			bus.ControlDelay, bus.ControlTypes, bus.ControlDetails, bus.ControlGroups, bus.ControlDeadLetter, bus.ControlLimits,
 			bus.ControlAttributes, bus.ControlSetAttributes, bus.ControlPurge, bus.ControlCreate, bus.ControlDelete, bus.ControlList,
 		},
 		Faults: map[string]string{
@@ -45,6 +45,7 @@ func TestStockConformance(t *testing.T) {
 			"stale-nack":         "1: a nack that is refused ends the Subscription",
 			"dead-letters":       nacks,
 			"attribute-limits":   shared,
+			"attribute-types":    shared,
 			"message-size":       shared,
 			"message-characters": shared,
 			"bad-message":        shared,

@@ -119,7 +119,7 @@ func (q *queue) ErrorCode(err error) gcerrors.ErrorCode { return errorCode(err) 
 
 // MessageControls declares what travels on messages: all there is.
 func (q *queue) MessageControls() []driver.Control {
-	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter, driver.ControlAckResults}
+	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter, driver.ControlAckResults, driver.ControlLimits}
 }
 
 func (q *queue) Purge(ctx context.Context) error {

@@ -108,7 +108,7 @@ func (s *stock) ErrorCode(err error) gcerrors.ErrorCode { return errorCode(err) 
 
 // MessageControls declares what the driver's As types can say.
 func (s *stock) MessageControls() []driver.Control {
-	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter}
+	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter, driver.ControlLimits}
 }
 
 // stockNap is how long the driver sleeps when it has no message, whatever becomes of
