@@ -36,6 +36,8 @@ var (
 type sending struct {
 	client *sqs.Client
 	sender *sender
+
+	unconfirmed atomic.Int64 // messages of which it is not known whether they are sent
 }
 
 // SendBatch sends the messages one by one. The batch has one message, unless
@@ -54,7 +56,11 @@ func (t *sending) send(ctx context.Context, m *cdk.Message) error {
 	if err != nil {
 		return err
 	}
+	t.unconfirmed.Add(1)
 	sent, err := t.sender.send(ctx, e)
+	if err == nil || ctx.Err() == nil { // else the Topic is being shut down, and the message may be sent
+		t.unconfirmed.Add(-1)
+	}
 	if err != nil {
 		return err
 	}

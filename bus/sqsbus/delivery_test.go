@@ -167,7 +167,33 @@ func TestAShutdownEndsWithItsContextAndSaysWhatIsNotConfirmed(t *testing.T) {
 	}
 }
 
-// outcome acknowledges a message and returns what became of that.
+func TestAShutdownSaysHowManySendsAreNotConfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "")
+		send(t, q, "before")
+		e.set(func() { e.fault = func(*call) *fault { return &fault{hang: true} } })
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				if err := q.Topic.Send(t.Context(), &pubsub.Message{Body: []byte("m")}); err == nil {
+					t.Error("a message that nobody answered for was sent")
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		err := q.Shutdown(ctx)
+		if err == nil || gcerrors.Code(err) != gcerrors.DeadlineExceeded || !strings.Contains(err.Error(), "2 sends were not confirmed") {
+			t.Errorf("the shutdown returned %v with code %v", err, gcerrors.Code(err))
+		}
+		wg.Wait()
+	})
+}
+
+// acked acknowledges a message and returns what became of that.
 func acked(t *testing.T, m *pubsub.Message) error {
 	t.Helper()
 	var s *driver.Settling

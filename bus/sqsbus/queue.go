@@ -32,6 +32,7 @@ type queue struct {
 	changer    *changer
 	deliveries *deliveries
 	own        *ownVisibility
+	sending    *sending
 	topic      *pubsub.Topic
 
 	mu    sync.Mutex      // guards all below
@@ -60,7 +61,8 @@ func (b *Backend) openQueue(cfg aws.Config, a *address, closeIdle func()) *recei
 	q.deleter = newDeleter(q.ctx, q.client, q.url, q.deliveries, log)
 	q.changer = newChanger(q.ctx, q.client, q.url, q.deliveries, log)
 	q.own = &ownVisibility{client: q.client, queue: q.url, log: log}
-	q.topic = pubsub.NewTopic(&sending{q.client, q.sender}, sendBatches)
+	q.sending = &sending{client: q.client, sender: q.sender}
+	q.topic = pubsub.NewTopic(q.sending, sendBatches)
 	r := q.receive(a.receive)
 	r.first = true
 	return r
@@ -109,8 +111,12 @@ func (r *receiving) Close(ctx context.Context) error {
 	}
 	r.deleter.join.wait(ctx)
 	r.changer.join.wait(ctx)
-	if n := r.subscription.unanswered.Load(); n > 0 {
-		return &driver.UnconfirmedError{Acks: int(n), Err: ctx.Err()}
+	unconfirmed := driver.UnconfirmedError{Acks: int(r.subscription.unanswered.Load()), Err: ctx.Err()}
+	if r.first {
+		unconfirmed.Sends = int(r.sending.unconfirmed.Load())
+	}
+	if unconfirmed.Sends+unconfirmed.Acks > 0 && ctx.Err() != nil {
+		return &unconfirmed
 	}
 	return ctx.Err()
 }
