@@ -11,15 +11,6 @@ import (
 	"omnibus/bus/spec"
 )
 
-type (
-	// Attribute is a typed message attribute. See [String], [Number], [Binary].
-	Attribute = spec.Attribute
-	// MessageDetails are what a received message tells beyond the portable type.
-	MessageDetails = driver.Details
-	// SentMessage is what a backend tells of a message it has sent.
-	SentMessage = driver.Sent
-)
-
 // String returns an attribute of type String.
 func String(s string) Attribute { return Attribute{DataType: "String", StringValue: s} }
 
@@ -72,7 +63,7 @@ func TraceHeader(m *pubsub.Message, header string) {
 	offer(m, driver.SendOptions{TraceHeader: header})
 }
 
-// set has the message's BeforeSend merge o into what the backend will send. Send
+// set makes the message's BeforeSend merge o into what the backend will send. Send
 // fails with errors.ErrUnsupported if the backend has no such control.
 func set(m *pubsub.Message, c Control, o driver.SendOptions) {
 	merge(m, o, func() error {
@@ -107,9 +98,9 @@ func merge(m *pubsub.Message, o driver.SendOptions, unknown func() error) {
 	}
 }
 
-// StoreSent has what the backend tells of the message, its id above all, stored
-// in to when m has been sent; to may be read once Send has returned nil. A
-// backend that does not tell leaves it as it is.
+// StoreSent stores what the backend tells of m in to, its id above all, when m has
+// been sent; read to once Send has returned nil. A backend that does not tell leaves
+// it as it is. Call StoreSent before Topic.Send.
 func StoreSent(m *pubsub.Message, to *SentMessage) {
 	after := m.AfterSend
 	m.AfterSend = func(as func(any) bool) error {

@@ -28,26 +28,6 @@ type Queue struct {
 	borrowed bool // the Topic is another Queue's, who shuts it down
 }
 
-// Types that a program needs from the packages beneath.
-type (
-	// QueueSettings are the attributes of a queue that its owner can set.
-	QueueSettings = spec.QueueSettings
-	// QueueAttributes are all attributes of a queue, counts among them.
-	QueueAttributes = spec.QueueAttributes
-	// Counts are the numbers of messages in a queue, by state.
-	Counts = spec.Counts
-	// DeadLetter is a redrive policy.
-	DeadLetter = spec.DeadLetter
-	// SubscriptionSettings say what a queue gets of a topic.
-	SubscriptionSettings = spec.SubscriptionSettings
-	// DeadLetterSources is a redrive allow policy.
-	DeadLetterSources = spec.DeadLetterSources
-	// RedrivePermission is the kind of a redrive allow policy.
-	RedrivePermission = spec.RedrivePermission
-	// Peeked is a message that was looked at and not received.
-	Peeked = driver.Peeked
-)
-
 // The kinds of redrive allow policies.
 const (
 	RedriveAllowAll = spec.RedriveAllowAll // any queue

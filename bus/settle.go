@@ -18,9 +18,6 @@ import (
 // message is, or will be, delivered again, if it was not deleted.
 var ErrLeaseLost = driver.ErrLeaseLost
 
-// ReceiverOptions are what receivers of one queue may differ in.
-type ReceiverOptions = driver.ReceiverOptions
-
 // OpenReceiver opens another receiver of the queue: a Queue with a Subscription
 // of its own, which has its own visibility timeout and counts its own late
 // acknowledgements. All else is this Queue's: the Topic, which the receiver's
@@ -93,7 +90,8 @@ func (q *Queue) Bury(ctx context.Context, m *pubsub.Message, reason string) erro
 	}))
 }
 
-// AfterAck has f called once the backend has answered to an acknowledgement of m:
+// AfterAck registers f, which is called once the backend has answered to an
+// acknowledgement of m:
 // with nil if the message is deleted, with an error that matches [ErrLeaseLost] if
 // it is not, since the acknowledgement came too late, or with what kept it from
 // being confirmed. Call AfterAck before Ack. If m is not acknowledged, f is not
