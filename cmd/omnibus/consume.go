@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
@@ -41,11 +42,22 @@ type attributeLine struct {
 	Base64 []byte `json:"base64,omitempty"`
 }
 
+// plain returns a message's body as it is printed: without the compression that its
+// content type names, if that can be undone.
+func plain(body []byte, contentType string) []byte {
+	c := codecs["gzip"]
+	var document json.RawMessage
+	if contentType != c.ContentType || c.Unmarshal(body, &document) != nil {
+		return body
+	}
+	return document
+}
+
 // newHandledLine returns what is to be printed of a message.
 func newHandledLine(m *pubsub.Message) handledLine {
 	d := bus.Details(m)
 	line := handledLine{
-		Event: "handled", ID: d.ID, Body: lab.NewBody(m.Body), Metadata: m.Metadata,
+		Event: "handled", ID: d.ID, Body: lab.NewBody(plain(m.Body, m.Metadata[workers.ContentType])), Metadata: m.Metadata,
 		Group: d.Group, Deduplication: d.Deduplication, SequenceNumber: d.SequenceNumber,
 		ReceiveCount: d.ReceiveCount, Sent: d.Sent, FirstReceived: d.FirstReceived, VisibleAt: d.VisibleAt,
 		DeadLetterSource: d.DeadLetterSource,
@@ -109,7 +121,7 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 	out := printer{a.out, *asJSON}
 	c.Handler = func(_ context.Context, m *pubsub.Message) error {
 		// Output that fails gives this message back and stops the consumer.
-		return out.print(newHandledLine(m), "Producer: %s, JobType: %s, Body: %s", m.Metadata["Producer"], m.Metadata["JobType"], m.Body)
+		return out.print(newHandledLine(m), "Producer: %s, JobType: %s, Body: %s", m.Metadata["Producer"], m.Metadata["JobType"], plain(m.Body, m.Metadata[workers.ContentType]))
 	}
 	c.OnDone = func(workers.Done) {} // the command's own error tells of what fails
 	err := f.open(ctx, func(q *bus.Queue) error {

@@ -222,6 +222,19 @@ func TestProduceReadsAPipeOfTextLines(t *testing.T) {
 	})
 }
 
+func TestProduceSendsInBatchesAndEncoded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.run("create", "-delay", "0s")
+		w.stdin = "{\"a\": 1}\n{\"a\": 2}\n{\"a\": 3}\n"
+		w.wantOK(w.run("produce", "-data", "-", "-batch", "10", "-codec", "gzip"), "sent 1 {\"a\":1}\nsent 2 {\"a\":2}\nsent 3 {\"a\":3}\n3 messages sent\n")
+		w.wantOK(w.run("consume", "-max", "2"), "Body: {\"a\":1}\n")
+		w.wantOK(w.run("consume", "-max", "1", "-json"), `"body":{"a":3}`)
+		w.wantOK(w.run("produce", "-preset", "fast", "-count", "1", "-delay", "0s", "-codec", "json"), "1 message sent")
+		w.wantOK(w.run("consume", "-max", "1", "-json"), `"Content-Type":"application/json"`)
+	})
+}
+
 func TestPresetsWorkOnFIFOQueues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -329,6 +342,10 @@ func TestBadCommandLines(t *testing.T) {
 		{"produce -preset fast -attr x", exitUsage, "want KEY=VALUE"},
 		{"produce -preset fast -count -1", exitFailed, "Producer.Count is -1; it must not be negative"},
 		{"produce -preset fast -delay 901s", exitFailed, "Value 901 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900"},
+		{"produce -preset fast -batch 0", exitUsage, "-batch is 0"},
+		{"produce -preset fast -send-timeout 0s", exitUsage, "-send-timeout 0s"},
+		{"produce -preset fast -codec frob", exitUsage, `unknown codec "frob"; known are gzip, json`},
+		{"produce -data - -lines -codec json", exitUsage, "-codec is for JSON documents"},
 		{"consume -preset frob", exitUsage, `unknown preset "frob"`},
 		{"consume -visibility 13h", exitFailed, "Value 46800 for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= 43200"},
 		{"consume -wait 21s", exitFailed, "Value 21 for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20"},

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"gocloud.dev/pubsub"
 
@@ -38,22 +40,36 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	preset := f.String("preset", "", "`name` of one of the lab's producers, slow or fast")
 	data := f.String("data", "", "`file` with a JSON array or with one JSON document a line; - is standard input")
 	lines := f.Bool("lines", false, "send each line of -data as it is, whether JSON or not; empty ones are left out")
-	every := f.Duration("every", 0, "time from one message to the next; 0s is as fast as the queue takes them")
+	every := f.Duration("every", 0, "time from one message, or batch, to the next; 0s is as fast as the queue takes\nthem")
 	delay := f.Duration("delay", 0, "how long the messages stay hidden, 0s to 15m (default: the queue's own delay)")
 	attrs := attributes{}
 	f.Var(attrs, "attr", "`KEY=VALUE` to send as a message attribute; can be repeated")
 	count := f.Int("count", 0, "messages to send at most; 0 sends all")
 	concurrency := f.Int("concurrency", 1, "sends that may be in progress at a time")
 	group := f.String("group", "", "message group `id`, which every message to a FIFO queue needs")
+	batch := f.Int("batch", 1, "messages to send at a time, 1 or more, in one call with one outcome each;\na FIFO queue gets ten in a request, in their order")
+	sendTimeout := f.Duration("send-timeout", 30*time.Second, "how long a send may take before it is given up as not confirmed, over 0s")
+	codec := f.String("codec", "", "how to encode the documents, named in the attribute Content-Type: json, or gzip\nfor JSON that is compressed (default: as they are, and unnamed)")
 	f.addDrainTimeout()
 	asJSON := f.Bool("json", false, "print one JSON object a line")
 	if err := f.parse(args); err != nil {
 		return err
 	}
-	p := &workers.Producer{Every: *every, Count: *count, Concurrency: *concurrency, Metadata: attrs, DrainTimeout: f.inHand()}
+	if *batch < 1 || *sendTimeout <= 0 {
+		return usagef("-batch is %d and -send-timeout %v; they must be at least 1 and over 0s", *batch, *sendTimeout)
+	}
+	p := &workers.Producer{
+		Every: *every, Count: *count, Concurrency: *concurrency, Metadata: attrs,
+		Batch: *batch, SendTimeout: *sendTimeout, DrainTimeout: f.inHand(),
+	}
 	var err error
 	if p.Source, err = f.source(p, *preset, *data, *lines); err != nil {
 		return err
+	}
+	if *codec != "" {
+		if err := encode(p, *codec, *lines); err != nil {
+			return err
+		}
 	}
 	if f.given("every") {
 		p.Every = *every
@@ -72,7 +88,8 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	}
 	out := printer{a.out, *asJSON}
 	p.OnSent = func(s workers.Sent) {
-		_ = out.print(sentLine{"sent", s.Number, s.ID, lab.NewBody(s.Body)}, "sent %d %s", s.Number, s.Body) // output that fails stops the producer
+		body := plain(s.Body, p.Metadata[workers.ContentType])
+		_ = out.print(sentLine{"sent", s.Number, s.ID, lab.NewBody(body)}, "sent %d %s", s.Number, body) // output that fails stops the producer
 	}
 	return f.open(ctx, func(q *bus.Queue) error {
 		p.Queue = q
@@ -84,6 +101,34 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 		}
 		return out.print(producedLine{"summary", p.Sent(), p.Unconfirmed()}, "%s", text)
 	})
+}
+
+// codecs are those of -codec, and those by which consume reads what it prints.
+var codecs = map[string]workers.Codec{"json": workers.JSONCodec(), "gzip": workers.Gzip(workers.JSONCodec())}
+
+// encode has p send its documents by a codec.
+func encode(p *workers.Producer, name string, lines bool) error {
+	c, ok := codecs[name]
+	switch {
+	case !ok:
+		return usagef("unknown codec %q; known are %s", name, strings.Join(slices.Sorted(maps.Keys(codecs)), ", "))
+	case lines:
+		return usagef("-codec is for JSON documents, and -lines sends other text")
+	}
+	documents := p.Source
+	p.Source = workers.Values(func(yield func(json.RawMessage, error) bool) {
+		for document, err := range documents {
+			if !yield(document, err) {
+				return
+			}
+		}
+	}, c)
+	p.Metadata = maps.Clone(p.Metadata)
+	if p.Metadata == nil {
+		p.Metadata = map[string]string{}
+	}
+	p.Metadata[workers.ContentType] = c.ContentType
+	return nil
 }
 
 // source returns what to send, and sets in p what the preset says.
