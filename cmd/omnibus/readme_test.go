@@ -89,6 +89,11 @@ func TestREADMECommandLinesWork(t *testing.T) {
 			t.Errorf(".ci does not run %s", line)
 		}
 	}
+	for _, line := range take(`bash deploy/\S+`) { // .ci says where to
+		if !strings.Contains(ci, "\n"+line+" ") {
+			t.Errorf(".ci does not run %s", line)
+		}
+	}
 	if len(lines) > 0 {
 		t.Errorf("README.md has command lines that no test runs: %q", lines)
 	}
