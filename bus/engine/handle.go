@@ -4,6 +4,7 @@ import (
 	clist "container/list"
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"omnibus/bus/spec"
@@ -12,6 +13,7 @@ import (
 // A Queue is a handle to one queue of an [Engine].
 type Queue struct {
 	engine *Engine
+	closed atomic.Bool // deleted; set with engine.mu held
 
 	// All below is guarded by engine.mu.
 	state   *queue
@@ -19,7 +21,6 @@ type Queue struct {
 	timer   *time.Timer // wakes the waiters; nil while nothing is due or nobody waits
 	moves   []*move     // message move tasks from this queue, the latest last
 	tags    map[string]string
-	closed  bool // deleted
 }
 
 // waiter is a receive that found nothing and waits.
@@ -48,10 +49,14 @@ func newHandle(e *Engine, name string, number uint64) *Queue {
 // Name returns the queue's name.
 func (q *Queue) Name() string { return q.state.name }
 
+// Deleted reports whether the queue has been deleted. The handle stays so, also if a
+// queue of that name is created again.
+func (q *Queue) Deleted() bool { return q.closed.Load() }
+
 // lock takes the engine's lock and brings the queue up to the present.
 func (q *Queue) lock() error {
 	q.engine.mu.Lock()
-	if q.closed {
+	if q.closed.Load() {
 		q.engine.mu.Unlock()
 		return spec.NoQueue(q.state.name)
 	}
@@ -273,7 +278,7 @@ func (q *Queue) wake() {
 
 // close ends all waits. engine.mu is held.
 func (q *Queue) close() {
-	q.closed = true
+	q.closed.Store(true)
 	for q.waiters.Len() > 0 {
 		w := q.waiters.Remove(q.waiters.Front()).(*waiter)
 		w.out <- received{err: spec.NoQueue(q.state.name)}

@@ -17,7 +17,7 @@ import (
 // This file holds the Go CDK's side: a driver.Topic and a driver.Subscription
 // over one engine queue.
 
-type topic struct{ q *engine.Queue }
+type topic struct{ q *handle }
 
 // SendBatch sends the messages one by one. The batch has one message, unless
 // somebody made a pubsub.Topic with other options.
@@ -38,7 +38,7 @@ func (t *topic) send(m *cdk.Message) error {
 	body, attrs := driver.Encode(m.Body, m.Metadata, &o)
 	attrs = append(attrs, o.Attributes...)
 	attrs = append(attrs, o.Fitting(body, attrs, spec.MaxMessageBytes)...)
-	sent, err := t.q.Send(engine.Message{
+	sent, err := t.q.get().Send(engine.Message{
 		Body:          body,
 		Attributes:    attrs,
 		Delay:         o.Delay,
@@ -66,7 +66,7 @@ func tellSent(m *cdk.Message, sent driver.Sent) error {
 	})
 }
 
-func (t *topic) As(i any) bool                          { return asQueue(t.q, i) }
+func (t *topic) As(i any) bool                          { return asQueue(t.q.get(), i) }
 func (t *topic) IsRetryable(error) bool                 { return false }
 func (t *topic) ErrorAs(err error, i any) bool          { return errorAs(err, i) }
 func (t *topic) ErrorCode(err error) gcerrors.ErrorCode { return driver.ErrorCode(err) }
@@ -87,7 +87,7 @@ func errorAs(err error, i any) bool {
 
 // subscription receives from one queue with a visibility timeout of its own.
 type subscription struct {
-	q          *engine.Queue
+	q          *handle
 	visibility *time.Duration // nil: the queue's own
 	wait       time.Duration
 	lateAcks   atomic.Int64
@@ -95,7 +95,7 @@ type subscription struct {
 	polls      driver.Polls
 }
 
-func newSubscription(q *engine.Queue, visibility *time.Duration, wait time.Duration) *subscription {
+func newSubscription(q *handle, visibility *time.Duration, wait time.Duration) *subscription {
 	return &subscription{q: q, visibility: visibility, wait: wait}
 }
 
@@ -133,10 +133,10 @@ func (s *subscription) ReceiveBatch(ctx context.Context, _ int) ([]*cdk.Message,
 func (s *subscription) receive(ctx context.Context) ([]engine.Delivery, error) {
 	want := s.ahead.next()
 	r := engine.ReceiveRequest{Max: min(want, spec.MaxBatchEntries), Visibility: s.visibility, Wait: &s.wait}
-	ds, err := s.q.Receive(ctx, r)
+	ds, err := s.q.get().Receive(ctx, r)
 	for got := len(ds); err == nil && got == r.Max && len(ds) < want; {
 		r.Max, r.Wait = min(want-len(ds), spec.MaxBatchEntries), new(time.Duration(0))
-		more, moreErr := s.q.Receive(ctx, r)
+		more, moreErr := s.q.get().Receive(ctx, r)
 		if moreErr != nil {
 			break // what there is is handed out; the next call meets the error again
 		}
@@ -177,7 +177,7 @@ func (s *subscription) message(d *engine.Delivery) *cdk.Message {
 			case *driver.Details:
 				*p = details(d)
 				p.Attributes = typed
-				p.VisibleAt, _ = s.q.VisibleAt(d.ReceiptHandle)
+				p.VisibleAt, _ = s.q.get().VisibleAt(d.ReceiptHandle)
 			case **driver.Settling:
 				*p = &held.settling
 			default:
@@ -210,7 +210,7 @@ func details(d *engine.Delivery) driver.Details {
 func (s *subscription) SendAcks(ctx context.Context, ids []cdk.AckID) (err error) {
 	for _, id := range ids {
 		d := id.(*delivery)
-		deleted, ackErr := s.q.Delete(d.handle)
+		deleted, ackErr := s.q.get().Delete(d.handle)
 		switch {
 		case errors.Is(ackErr, spec.QueueDoesNotExist):
 			err = ackErr
@@ -231,14 +231,14 @@ func (s *subscription) CanNack() bool { return true }
 // was settled, needs no nack.
 func (s *subscription) SendNacks(ctx context.Context, ids []cdk.AckID) error {
 	for _, id := range ids {
-		if err := s.q.ChangeHeld(id.(*delivery).handle, 0); errors.Is(err, spec.QueueDoesNotExist) {
+		if err := s.q.get().ChangeHeld(id.(*delivery).handle, 0); errors.Is(err, spec.QueueDoesNotExist) {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *subscription) As(i any) bool                          { return asQueue(s.q, i) }
+func (s *subscription) As(i any) bool                          { return asQueue(s.q.get(), i) }
 func (s *subscription) IsRetryable(error) bool                 { return false }
 func (s *subscription) ErrorAs(err error, i any) bool          { return errorAs(err, i) }
 func (s *subscription) ErrorCode(err error) gcerrors.ErrorCode { return driver.ErrorCode(err) }

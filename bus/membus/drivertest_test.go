@@ -20,7 +20,7 @@ func newHarness(context.Context, *testing.T) (drivertest.Harness, error) {
 
 func (h *harness) CreateTopic(ctx context.Context, testName string) (cdk.Topic, func(), error) {
 	q, err := h.engine.Create("conformance", spec.QueueSettings{})
-	return &topic{q}, func() {}, err
+	return &topic{newHandle(h.engine, q)}, func() {}, err
 }
 
 func (h *harness) CreateSubscription(ctx context.Context, t cdk.Topic, testName string) (cdk.Subscription, func(), error) {
@@ -39,13 +39,13 @@ func (h *harness) nonexistent() (*engine.Queue, error) {
 func (h *harness) MakeNonexistentTopic(context.Context) (cdk.Topic, error) {
 	h.engine = engine.New(nil)
 	q, err := h.nonexistent()
-	return &topic{q}, err
+	return &topic{newHandle(h.engine, q)}, err
 }
 
 func (h *harness) MakeNonexistentSubscription(context.Context) (cdk.Subscription, func(), error) {
 	h.engine = engine.New(nil)
 	q, err := h.nonexistent()
-	return newSubscription(q, nil, spec.MaxWait), func() {}, err
+	return newSubscription(newHandle(h.engine, q), nil, spec.MaxWait), func() {}, err
 }
 
 func (h *harness) Close()                              {}

@@ -210,7 +210,7 @@ var (
 // queue is an open queue.
 type queue struct {
 	backend *Backend
-	q       *engine.Queue
+	q       *handle
 	sub     *subscription
 
 	topicEnd *pubsub.Topic
@@ -218,8 +218,9 @@ type queue struct {
 }
 
 func open(b *Backend, q *engine.Queue, p params) *queue {
-	opened := &queue{backend: b, q: q, topicEnd: pubsub.NewTopic(&topic{q}, sendBatches)}
-	opened.subscribe(newSubscription(q, p.visibility, p.wait))
+	h := newHandle(b.engine, q)
+	opened := &queue{backend: b, q: h, topicEnd: pubsub.NewTopic(&topic{h}, sendBatches)}
+	opened.subscribe(newSubscription(h, p.visibility, p.wait))
 	return opened
 }
 
@@ -248,15 +249,15 @@ func (q *queue) SendBatch(ctx context.Context, ms []*cdk.Message) []error {
 }
 
 func (q *queue) Attributes(ctx context.Context) (spec.QueueAttributes, error) {
-	return q.q.Attributes()
+	return q.q.get().Attributes()
 }
 
 func (q *queue) SetAttributes(ctx context.Context, s spec.QueueSettings) error {
-	return q.q.SetAttributes(s)
+	return q.q.get().SetAttributes(s)
 }
 
-func (q *queue) Purge(context.Context) error  { return q.q.Purge() }
-func (q *queue) Delete(context.Context) error { return q.backend.engine.Delete(q.q.Name()) }
+func (q *queue) Purge(context.Context) error  { return q.q.get().Purge() }
+func (q *queue) Delete(context.Context) error { return q.backend.engine.Delete(q.q.get().Name()) }
 func (q *queue) LateAcks() int64              { return q.sub.lateAcks.Load() }
 
 // redriveChunk bounds how long one step of a redrive keeps others waiting.
@@ -267,7 +268,7 @@ func (q *queue) Redrive(ctx context.Context, to string, most int) (int, error) {
 		return 0, spec.Errorf(spec.InvalidParameterValue, "%d messages to redrive; allowed are 0, for all, and more", most)
 	}
 	if most == 0 {
-		a, err := q.q.Attributes()
+		a, err := q.q.get().Attributes()
 		if err != nil {
 			return 0, err
 		}
@@ -276,7 +277,7 @@ func (q *queue) Redrive(ctx context.Context, to string, most int) (int, error) {
 	moved := 0
 	for {
 		step := min(most-moved, redriveChunk)
-		n, err := q.q.Redrive(to, step)
+		n, err := q.q.get().Redrive(to, step)
 		moved += n
 		if err != nil || n < step || moved == most {
 			return moved, err
@@ -291,7 +292,7 @@ func (q *queue) Peek(ctx context.Context, n int) ([]driver.Peeked, error) {
 	if n < 0 {
 		return nil, spec.Errorf(spec.InvalidParameterValue, "%d messages to peek at; allowed are 0 and more", n)
 	}
-	ds, err := q.q.Peek(n)
+	ds, err := q.q.get().Peek(n)
 	var out []driver.Peeked
 	for i := range ds {
 		p := driver.Peeked{Details: details(&ds[i])}

@@ -28,21 +28,21 @@ func (q *queue) OpenReceiver(o driver.ReceiverOptions) (driver.Queue, error) {
 
 func (q *queue) ChangeVisibility(_ context.Context, changes []driver.VisibilityChange) []error {
 	return each(changes, func(c driver.VisibilityChange) error {
-		return q.held(c.ReceiptHandle, q.q.ChangeHeld(c.ReceiptHandle, c.Timeout))
+		return q.held(c.ReceiptHandle, q.q.get().ChangeHeld(c.ReceiptHandle, c.Timeout))
 	})
 }
 
 func (q *queue) Renew(_ context.Context, handles []string) []error {
-	return each(handles, func(h string) error { return q.held(h, q.q.Renew(h)) })
+	return each(handles, func(h string) error { return q.held(h, q.q.get().Renew(h)) })
 }
 
 func (q *queue) GiveBack(_ context.Context, handles []string, after time.Duration) []error {
-	return each(handles, func(h string) error { return q.held(h, q.q.GiveBack(h, after)) })
+	return each(handles, func(h string) error { return q.held(h, q.q.get().GiveBack(h, after)) })
 }
 
 func (q *queue) Bury(_ context.Context, handle, reason string) error {
-	return q.held(handle, q.q.Bury(handle, func(d engine.Delivery, maxBytes int) []spec.NamedAttribute {
-		b := driver.Burial{Reason: reason, Source: q.q.Name(), ReceiveCount: d.ReceiveCount, Sent: d.Sent}
+	return q.held(handle, q.q.get().Bury(handle, func(d engine.Delivery, maxBytes int) []spec.NamedAttribute {
+		b := driver.Burial{Reason: reason, Source: q.q.get().Name(), ReceiveCount: d.ReceiveCount, Sent: d.Sent}
 		return driver.BurialAttributes(d.Body, d.Attributes, b, maxBytes)
 	}))
 }
@@ -54,7 +54,7 @@ func (q *queue) held(handle string, err error) error {
 	case err == nil, errors.Is(err, spec.QueueDoesNotExist), errors.Is(err, spec.ReceiptHandleIsInvalid):
 		return err
 	}
-	if _, held := q.q.VisibleAt(handle); held {
+	if _, held := q.q.get().VisibleAt(handle); held {
 		return err
 	}
 	return driver.LeaseLost(err)

@@ -94,14 +94,14 @@ func (q *queue) SubscribeTo(_ context.Context, u *url.URL, s spec.SubscriptionSe
 	if u.Scheme != TopicScheme {
 		return spec.Errorf(spec.InvalidParameterValue, "the URL of a topic here is %s://NAME", TopicScheme)
 	}
-	if _, err := q.q.Attributes(); err != nil {
+	if _, err := q.q.get().Attributes(); err != nil {
 		return err // it is deleted
 	}
 	name, settings, err := parseTopic(u)
 	if err != nil {
 		return err
 	}
-	return q.backend.subscribe(name, settings, q.q.Name(), s)
+	return q.backend.subscribe(name, settings, q.q.get().Name(), s)
 }
 
 func (b *Backend) subscribe(topic string, settings spec.QueueSettings, queue string, s spec.SubscriptionSettings) error {
