@@ -70,7 +70,7 @@ func (p ProducerPreset) producer(q *bus.Queue, speed int) *workers.Producer {
 // consumer returns the worker of a preset, speed times as fast as it says. On a
 // backend where a receiver has no visibility timeout of its own it goes without.
 func (p ConsumerPreset) consumer(q *bus.Queue, speed int) *workers.Consumer {
-	c := &workers.Consumer{Queue: q, Pause: p.Pause / time.Duration(speed)}
+	c := &workers.Consumer{Queue: q, Rest: p.Pause / time.Duration(speed)}
 	if q.Supports(bus.ControlReceivers) {
 		c.Visibility = new(p.Visibility / time.Duration(speed))
 	}

@@ -4,104 +4,107 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
-
-	"gocloud.dev/pubsub"
 
 	"omnibus/bus"
 )
 
-// An ack is a consumer's acknowledgement of one message, counted as what the queue
-// answers.
-type ack struct {
-	consumer *Consumer
-	message  *pubsub.Message
-	told     bool        // the queue answers
-	waiting  atomic.Bool // for the answer
+// mostUnanswered is how many acknowledgements may wait for their answers before
+// nothing more is received: when the queue gives and does not take, memory does not
+// grow.
+const mostUnanswered = 4096
+
+// acks are the acknowledgements that the queue has not answered yet. The zero value
+// is ready.
+type acks struct {
+	mu    sync.Mutex    // guards all below
+	n     int           // outstanding
+	moved int           // of those, ones of messages that were sent elsewhere
+	fewer chan struct{} // closed when n falls, if not nil
 }
 
-// expect prepares the acknowledgement of m, before a handler has m and may settle
-// it, against the rules.
-func (c *Consumer) expect(m *pubsub.Message) *ack {
-	a := &ack{consumer: c, message: m}
-	a.told = bus.AfterAck(m, a.answer)
-	return a
-}
-
-// send acknowledges the message. It panics if that has been done.
-func (a *ack) send() {
-	a.consumer.answers.begin()
-	a.waiting.Store(true)
-	sent := false
-	defer func() {
-		if !sent && a.waiting.Swap(false) {
-			a.consumer.answers.end()
+// ack acknowledges a message. It fails if the handler has settled it.
+func (r *run) ack(d *delivery) error {
+	r.acks.begin(d)
+	d.waiting.Store(true)
+	if err := guard(d.message.Ack); err != nil {
+		if d.waiting.Swap(false) {
+			r.acks.end(d)
+			r.done(d)
 		}
-	}()
-	a.message.Ack()
-	sent = true
-	if !a.told {
-		a.answer(nil)
+		return err
 	}
+	if !d.told {
+		r.answered(d, nil)
+	}
+	return nil
 }
 
-// answer counts the acknowledgement.
-func (a *ack) answer(err error) {
-	if !a.waiting.Swap(false) {
+// answered counts an acknowledgement as what the queue says of it.
+func (r *run) answered(d *delivery, err error) {
+	if !d.waiting.Swap(false) {
 		return // it was not ours
 	}
-	s := &a.consumer.stats
 	switch {
+	case d.moved: // counted already
 	case err == nil:
-		s.deleted.Add(1)
+		r.stats.deleted.Add(1)
 	case errors.Is(err, bus.ErrLeaseLost):
-		s.lost.Add(1)
+		r.stats.lost.Add(1)
 	default:
-		s.unconfirmed.Add(1)
+		r.stats.unconfirmed.Add(1)
 	}
-	a.consumer.answers.end()
+	r.done(d)
+	r.acks.end(d)
 }
 
-// answers are those that have not come yet. The zero value is ready.
-type answers struct {
-	mu   sync.Mutex    // guards all below
-	n    int           // outstanding
-	none chan struct{} // closed when n is 0, if not nil
-}
-
-func (as *answers) begin() {
+func (as *acks) begin(d *delivery) {
 	as.mu.Lock()
 	defer as.mu.Unlock()
 	as.n++
+	if d.moved {
+		as.moved++
+	}
 }
 
-func (as *answers) end() {
+func (as *acks) end(d *delivery) {
 	as.mu.Lock()
 	defer as.mu.Unlock()
-	if as.n--; as.n == 0 && as.none != nil {
-		close(as.none)
-		as.none = nil
+	as.n--
+	if d.moved {
+		as.moved--
+	}
+	if as.fewer != nil {
+		close(as.fewer)
+		as.fewer = nil
 	}
 }
 
-func (as *answers) outstanding() int {
+// wait waits until there are no more than so many, and reports false if ctx ends
+// before.
+func (as *acks) wait(ctx context.Context, most int) bool {
+	for {
+		as.mu.Lock()
+		if as.n <= most {
+			as.mu.Unlock()
+			return true
+		}
+		if as.fewer == nil {
+			as.fewer = make(chan struct{})
+		}
+		fewer := as.fewer
+		as.mu.Unlock()
+		select {
+		case <-fewer:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// outstanding returns how many there are, those of messages that were sent elsewhere
+// not counted.
+func (as *acks) outstanding() int {
 	as.mu.Lock()
 	defer as.mu.Unlock()
-	return as.n
-}
-
-// wait waits until there are none, or ctx ends.
-func (as *answers) wait(ctx context.Context) {
-	as.mu.Lock()
-	none := make(chan struct{})
-	if as.n == 0 {
-		close(none)
-	} else {
-		as.none = none
-	}
-	as.mu.Unlock()
-	select {
-	case <-none:
-	case <-ctx.Done():
-	}
+	return as.n - as.moved
 }

@@ -5,24 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"gocloud.dev/pubsub"
+	"golang.org/x/time/rate"
 
 	"omnibus/bus"
 )
 
 // A Handler handles one delivery of a message. If it returns nil the message is
-// acknowledged; if it returns an error, panics, or calls runtime.Goexit, it is given
-// back and delivered again, unless the error is marked with [Drop]. It must not call
-// Ack or Nack itself.
+// acknowledged; if it returns an error, panics, or calls runtime.Goexit, the message
+// is delivered again later, as Consumer.Retry says. Errors marked with [RetryAfter],
+// [Permanent] or [Drop] say themselves what is to be done. It must not call Ack or
+// Nack itself.
 //
-// Its context is not that of Run: it ends when the consumer has been stopping for
-// the DrainTimeout, and a handler must return soon after that.
+// Its context is not that of Run. It ends when the message's lease is lost, with a
+// cause that matches [bus.ErrLeaseLost], and when the consumer has been stopping for
+// the DrainTimeout. A handler must return soon after that.
 type Handler func(ctx context.Context, m *pubsub.Message) error
 
 // A Middleware makes a handler of a handler: one that does something before and
@@ -31,46 +31,110 @@ type Middleware func(Handler) Handler
 
 // A Consumer receives messages and has them handled.
 //
-// One goroutine receives, and only when a handler is free, so that messages do
-// not wait in memory while their visibility timeout runs. A delivery goes to one
-// handler, once; a message is acknowledged after its handler has succeeded and
-// never before. A delivery whose lease has been lost before it could be handled
-// is dropped, since the message is, or will be, delivered again.
+// It receives only when a handler is free, so that messages do not wait in memory
+// while their visibility timeout runs. A delivery goes to one handler, once; a
+// message is acknowledged after its handler has succeeded and never before. A
+// delivery whose lease has been lost is not acknowledged, and is dropped if it was
+// not handled yet, since the message is, or will be, delivered again.
+//
+// Messages of one group of a FIFO queue are handled one after the other, in order;
+// groups are handled side by side. A message that fails holds back its own group
+// only.
 type Consumer struct {
-	Queue   *bus.Queue // required, with a Subscription
-	Handler Handler    // required
+	Queue   *bus.Queue // required, with a Subscription, unless there are Queues
+	Handler Handler    // required, unless there is a BatchHandler
 
 	// Middleware is around the handler: the first is the outermost, and sees each
 	// delivery first and its error last.
 	Middleware []Middleware
 
+	// Queues are several queues to receive from, in place of Queue. As long as more
+	// than one has messages, each gets a part of the handlers by its weight. While no
+	// handler is free, one message of each may wait here.
+	Queues []Share
+
+	// Strict has a queue of Queues served only while those before it have had no
+	// message for a tenth of a second. Their weights do not matter then.
+	Strict bool
+
 	// Concurrency is how many handlers may run at a time; 0 means 1.
 	Concurrency int
 
-	// Pause is how long a handler rests after each message.
-	Pause time.Duration
+	// TargetTime, if not 0, makes the number of handlers follow the time they take:
+	// when they take longer than this on the average fewer run at a time, down to
+	// one; when they are quicker more do, up to Concurrency.
+	TargetTime time.Duration
 
-	// Visibility is the visibility timeout of what this consumer receives, whatever
-	// others receive with; nil means that of the queue's URL, or else the queue's
-	// own. Run fails with errors.ErrUnsupported if the backend has no control
-	// "receivers".
-	Visibility *time.Duration
+	// Limiter, if not nil, limits how many messages are received in a time: each
+	// takes one token. Consumers may share it. Its burst must be 1 or more.
+	Limiter *rate.Limiter
+
+	// Rest is how long a handler rests after each message, or each batch.
+	Rest time.Duration
 
 	// Max ends Run after so many deliveries; 0 means no end.
 	Max int
 
+	// BatchHandler handles messages in batches, in place of Handler. BatchSize is
+	// how many messages a batch has at most, 0 means 10; BatchWait is how long the
+	// first waits for others, 0 means 1 s. Each batch is one of the Concurrency.
+	BatchHandler BatchHandler
+	BatchSize    int
+	BatchWait    time.Duration
+
+	// Visibility is the visibility timeout of what this consumer receives, whatever
+	// others receive with: its first lease, and each time it is renewed. It is 0 to
+	// 12 h; nil means that of the queue's URL, or else the queue's own. Run fails with
+	// errors.ErrUnsupported if the backend has no control "receivers".
+	Visibility *time.Duration
+
+	// MaxLease is for how long after its receive a message's lease is renewed: while
+	// its handler runs, and before that. 0 means 10 minutes; 12 h is the most that
+	// SQS allows. With less than the visibility timeout no lease is renewed. Leases
+	// are renewed where the backend has the control "renew".
+	MaxLease time.Duration
+
+	// Retry returns the delay after which a message that could not be handled is to
+	// be delivered again, by the handler's error and how often the message has been
+	// received so far, 1 or more. nil means Backoff(time.Second, 15*time.Minute).
+	// A delay is rounded up to whole seconds, and is at most what is left of the 12
+	// hours since the receive. Where the backend has no control "give-back" the
+	// message comes again at once.
+	Retry func(err error, receives int) time.Duration
+
+	// DeadLetter is where messages are buried that could not be handled: at once if
+	// the error is [Permanent], and after MaxReceives receives, 1 or more; 0 means
+	// that no number is too many. A buried message is sent there whole, with
+	// attributes that say why (see [bus.Queue.Burial]), and then deleted here. Without
+	// it permanent errors bury by [bus.Queue.Bury], where the queue has a dead-letter
+	// queue of its own.
+	DeadLetter  *bus.Queue
+	MaxReceives int
+
+	// WaitForQueue has a queue that does not exist, or not any more, waited for. It
+	// needs the control "receivers". Without it Run fails with the code NotFound.
+	WaitForQueue bool
+
 	// DrainTimeout is how long handlers may go on when Run is stopping before
-	// their context ends; 0 means 30 s.
+	// their context ends; 0 means 25 s. If they end then, Run does at most a sixth of
+	// that, or 1 s, later: within the 30 s that Kubernetes gives.
 	DrainTimeout time.Duration
 
 	// OnDone, if not nil, is called after every delivery handled. Calls may
 	// overlap if Concurrency is over 1. If it is nil, deliveries that failed are
-	// logged with package slog.
+	// logged.
 	OnDone func(Done)
 
-	stats   consumerStats
-	queue   *bus.Queue // Queue, or a receiver of it
-	answers answers    // acknowledgements that the queue has not answered yet
+	// OnDead, if not nil, is called after every message buried. Calls may overlap.
+	OnDead func(Dead)
+
+	// Logger is where it is logged what nobody else is told; nil means
+	// slog.Default().
+	Logger *slog.Logger
+
+	gate  gate
+	acks  acks
+	stats consumerStats
 }
 
 // Done tells of a delivery that was handled.
@@ -80,198 +144,104 @@ type Done struct {
 	Took    time.Duration // how long the handler ran
 }
 
-// ConsumerStats count deliveries. Each that was received, and is with no handler, is
-// also one of those deleted, failed, lost and unconfirmed.
-type ConsumerStats struct {
-	Received    int // handed out by the queue
-	Redelivered int // of those, ones the queue had delivered before, as far as it tells
-	Deleted     int // handled and acknowledged in time, as far as the queue tells
-	Failed      int // given back since the handler failed
-	Lost        int // delivered again: the lease was lost before they could be handled or acknowledged
-	Unconfirmed int // handled and acknowledged; the queue has not confirmed it, or not yet
+// Dead tells of a message that was buried.
+type Dead struct {
+	Message  *pubsub.Message
+	Err      error // the handler's
+	Receives int   // how often the message had been received
 }
 
-type consumerStats struct {
-	received, redelivered, deleted, failed, lost, unconfirmed atomic.Int64
-}
-
-// Stats returns what has been counted so far. It may be called at any time.
-func (c *Consumer) Stats() ConsumerStats {
-	s := &c.stats
-	return ConsumerStats{
-		Received:    int(s.received.Load()),
-		Redelivered: int(s.redelivered.Load()),
-		Deleted:     int(s.deleted.Load()),
-		Failed:      int(s.failed.Load()),
-		Lost:        int(s.lost.Load()),
-		Unconfirmed: int(s.unconfirmed.Load()) + c.answers.outstanding(),
-	}
-}
+const (
+	defaultMaxLease  = 10 * time.Minute
+	mostLease        = 12 * time.Hour // of one delivery, as SQS has it
+	defaultBatchSize = 10
+	defaultBatchWait = time.Second
+	defaultDrain     = 25 * time.Second
+)
 
 func (c *Consumer) validate() error {
-	if c.Queue == nil || c.Queue.Subscription == nil {
+	if len(c.Queues) == 0 && (c.Queue == nil || c.Queue.Subscription == nil) {
 		return errors.New("workers: Consumer.Queue has no subscription to receive from")
 	}
-	if c.Handler == nil {
-		return errors.New("workers: Consumer.Handler is missing")
+	if c.Queue != nil && len(c.Queues) > 0 {
+		return errors.New("workers: Consumer has both Queue and Queues; give one of them")
+	}
+	if (c.Handler == nil) == (c.BatchHandler == nil) {
+		return errors.New("workers: Consumer.Handler is missing; it, or a BatchHandler, is required, and not both")
+	}
+	if c.BatchHandler != nil && len(c.Middleware) > 0 {
+		return errors.New("workers: Consumer.Middleware is for a Handler; a BatchHandler has none")
+	}
+	if c.MaxReceives > 0 && c.DeadLetter == nil {
+		return fmt.Errorf("workers: Consumer.MaxReceives is %d without a DeadLetter queue; a queue's own number is in its redrive policy", c.MaxReceives)
+	}
+	if c.DeadLetter != nil && c.DeadLetter.Topic == nil {
+		return errors.New("workers: Consumer.DeadLetter has no topic to send to")
+	}
+	if c.MaxLease > mostLease {
+		return fmt.Errorf("workers: Consumer.MaxLease is %v; allowed are 0, for 10 minutes, to 12 h", c.MaxLease)
+	}
+	if l := c.Limiter; l != nil && l.Burst() < 1 && l.Limit() != rate.Inf {
+		return fmt.Errorf("workers: Consumer.Limiter has a burst of %d; it must be 1 or more", l.Burst())
+	}
+	for i, s := range c.Queues {
+		if s.Queue == nil || s.Queue.Subscription == nil {
+			return fmt.Errorf("workers: Consumer.Queues[%d] has no subscription to receive from", i)
+		}
+		if err := notNegative("Consumer", fmt.Sprintf("Queues[%d].Weight", i), s.Weight); err != nil {
+			return err
+		}
 	}
 	return errors.Join(
 		notNegative("Consumer", "Concurrency", c.Concurrency),
-		notNegative("Consumer", "Pause", c.Pause),
+		notNegative("Consumer", "TargetTime", c.TargetTime),
+		notNegative("Consumer", "Rest", c.Rest),
 		notNegative("Consumer", "Max", c.Max),
+		notNegative("Consumer", "BatchSize", c.BatchSize),
+		notNegative("Consumer", "BatchWait", c.BatchWait),
+		notNegative("Consumer", "MaxLease", c.MaxLease),
+		notNegative("Consumer", "MaxReceives", c.MaxReceives),
 		notNegative("Consumer", "DrainTimeout", c.DrainTimeout),
 	)
 }
 
 // Run receives and handles until ctx ends or Max is reached (both return nil),
-// or until the subscription fails. It returns when all handlers have, and the
-// queue has answered their acknowledgements or has had 10 s to do so.
+// or until a subscription fails. It returns when all handlers have, and the queue has
+// answered their acknowledgements or has had 10 s to do so.
 func (c *Consumer) Run(ctx context.Context) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	c.queue = c.Queue
-	if c.Visibility != nil {
-		receiver, err := c.Queue.OpenReceiver(bus.ReceiverOptions{Visibility: c.Visibility})
-		if err != nil {
-			return fmt.Errorf("workers: consumer: %w", err)
-		}
-		c.queue = receiver
+	r, err := c.begin(ctx)
+	if err != nil {
+		return fmt.Errorf("workers: consumer: %w", err)
 	}
-	timeout := c.DrainTimeout
-	if timeout == 0 {
-		timeout = defaultDrainTimeout
+	if err = r.receive(ctx); err != nil {
+		err = fmt.Errorf("workers: consumer: %w", err)
 	}
-	stopping, stop := context.WithCancel(ctx)
-	last, cancel := Outlast(stopping, timeout)
-	defer cancel()
-	err := c.run(ctx, last, stop)
-	stop()
-	confirming, cancel := context.WithTimeout(last, bus.ShutdownTimeout)
-	defer cancel()
-	if c.queue != c.Queue {
-		if shutErr := c.queue.Shutdown(confirming); shutErr != nil && err == nil {
-			err = fmt.Errorf("workers: consumer: %w", shutErr)
-		}
-	}
-	c.answers.wait(confirming)
+	r.stop(ctx.Err() != nil || err != nil)
 	return err
 }
 
-// run receives and handles. The handlers' context is handling; stop has it end
-// after the drain timeout, as ctx does.
-func (c *Consumer) run(ctx, handling context.Context, stop func()) error {
-	handler := c.Handler
+func (c *Consumer) handler() Handler {
+	h := c.Handler
 	for _, around := range slices.Backward(c.Middleware) {
-		handler = around(handler)
+		h = around(h)
 	}
-	receiving, endReceiving := context.WithCancel(ctx)
-	defer endReceiving()
-	var handlers sync.WaitGroup
-	failed := c.receive(receiving, func(m *pubsub.Message, free func()) {
-		handlers.Go(func() {
-			defer free()
-			c.handle(handling, handler, m)
-			sleep(receiving, c.Pause)
-		})
-	})
-	endReceiving()
-	if failed != nil {
-		stop()
-	}
-	if _, err := c.queue.Release(handling); err != nil && failed == nil {
-		failed = fmt.Errorf("workers: consumer: %w", err)
-	}
-	handlers.Wait()
-	return failed
+	return h
 }
 
-// receive passes messages on, each with a function to call when its handler is
-// free again, until ctx ends, Max is reached or Receive fails.
-func (c *Consumer) receive(ctx context.Context, start func(m *pubsub.Message, free func())) error {
-	slots := make(chan struct{}, max(1, c.Concurrency))
-	for n := 0; c.Max == 0 || n < c.Max; n++ {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
-		m, err := c.queue.Subscription.Receive(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("workers: receive: %w", err)
-		}
-		start(m, func() { <-slots })
+func (c *Consumer) logger() *slog.Logger {
+	if c.Logger != nil {
+		return c.Logger
 	}
-	return nil
+	return slog.Default()
 }
 
-// handle takes one delivery from hand-out to acknowledgement.
-func (c *Consumer) handle(ctx context.Context, handler Handler, m *pubsub.Message) {
-	c.stats.received.Add(1)
-	if c.Queue.Supports(bus.ControlDetails) {
-		d := bus.Details(m)
-		if d.ReceiveCount > 1 {
-			c.stats.redelivered.Add(1)
-		}
-		if d.VisibleAt.IsZero() {
-			c.stats.lost.Add(1)
-			giveBack(m) // a formality, without which the Go CDK logs a complaint
-			return
-		}
+// shares returns the queues to receive from.
+func (c *Consumer) shares() []Share {
+	if len(c.Queues) > 0 {
+		return c.Queues
 	}
-	a := c.expect(m)
-	start := time.Now()
-	err := errors.New("workers: the handler called runtime.Goexit")
-	defer func() { c.settle(a, m, err, time.Since(start)) }() // also after runtime.Goexit, which runs nothing else
-	err = guard("the handler panicked", func() error { return handler(ctx, m) })
-}
-
-// settle acknowledges a message, or gives it back if err is not nil, and counts
-// and tells what came of it.
-func (c *Consumer) settle(a *ack, m *pubsub.Message, err error, took time.Duration) {
-	if v := verdictOf(err); v.drop {
-		d := bus.Details(m)
-		slog.Warn("workers: a message was dropped", "id", d.ID, "receive_count", d.ReceiveCount, "error", err)
-		err = nil
-	}
-	if err == nil {
-		err = guard("the handler must not call Ack or Nack", func() error { a.send(); return nil })
-	} else {
-		giveBack(m)
-	}
-	if err != nil {
-		c.stats.failed.Add(1)
-	}
-	switch {
-	case c.OnDone != nil:
-		c.OnDone(Done{Message: m, Err: err, Took: took})
-	case err != nil:
-		d := bus.Details(m)
-		slog.Error("workers: a message was not handled", "id", d.ID, "receive_count", d.ReceiveCount, "error", err)
-	}
-}
-
-// guard turns a panic into an error, so that one bad message or one careless
-// handler does not end the process for all others.
-func guard(what string, f func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("workers: %s: %v\n%s", what, r, debug.Stack())
-		}
-	}()
-	return f()
-}
-
-// giveBack makes a message visible to all again, unless its handler has settled
-// it already, against the rules.
-func giveBack(m *pubsub.Message) {
-	_ = guard("give back", func() error {
-		if m.Nackable() {
-			m.Nack()
-		}
-		return nil
-	})
+	return []Share{{Queue: c.Queue}}
 }

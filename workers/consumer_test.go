@@ -14,6 +14,7 @@ import (
 
 	"gocloud.dev/gcerrors"
 	"gocloud.dev/pubsub"
+	"golang.org/x/time/rate"
 
 	"omnibus/bus"
 	"omnibus/workers"
@@ -90,7 +91,7 @@ func TestConsumerGivesBackWhatTheHandlerFails(t *testing.T) {
 			OnDone: func(d workers.Done) { done = append(done, d.Err) },
 		}
 		stop := start(t, c)
-		time.Sleep(5 * time.Second) // given back, not waited for: the visibility timeout is 30 s, the ack deadline 60 s
+		time.Sleep(10 * time.Second) // given back, not waited for: the visibility timeout is 30 s, the ack deadline 60 s
 		if err := stop(); err != nil {
 			t.Error(err)
 		}
@@ -253,7 +254,7 @@ func TestConsumerPausesAfterEachMessage(t *testing.T) {
 		q := open()
 		send(t, q, "a", "b", "c")
 		begin := time.Now()
-		c := &workers.Consumer{Queue: q, Pause: 8 * time.Second, Max: 3, Handler: func(context.Context, *pubsub.Message) error { return nil }}
+		c := &workers.Consumer{Queue: q, Rest: 8 * time.Second, Max: 3, Handler: func(context.Context, *pubsub.Message) error { return nil }}
 		if err := c.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -384,13 +385,28 @@ func TestConsumerRefusesBadSettings(t *testing.T) {
 	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
 		q := open()
 		handler, _ := record()
+		several := []workers.Share{{Queue: q}, {Queue: q}}
 		for want, c := range map[string]*workers.Consumer{
-			"Queue has no subscription": {Handler: handler},
-			"Handler is missing":        {Queue: q},
-			"Concurrency is -1":         {Queue: q, Handler: handler, Concurrency: -1},
-			"Pause is -1s":              {Queue: q, Handler: handler, Pause: -time.Second},
-			"Max is -2":                 {Queue: q, Handler: handler, Max: -2},
-			"DrainTimeout is -1ns":      {Queue: q, Handler: handler, DrainTimeout: -1},
+			"Queue has no subscription":     {Handler: handler},
+			"both Queue and Queues":         {Queue: q, Queues: several, Handler: handler},
+			"Queues[1] has no subscription": {Queues: []workers.Share{{Queue: q}, {}}, Handler: handler},
+			"Queues[0].Weight is -1":        {Queues: []workers.Share{{Queue: q, Weight: -1}}, Handler: handler},
+			"Handler is missing":            {Queue: q},
+			"and not both":                  {Queue: q, Handler: handler, BatchHandler: func(context.Context, []*pubsub.Message) []error { return nil }},
+			"Middleware is for a Handler":   {Queue: q, Middleware: []workers.Middleware{workers.Recover()}, BatchHandler: func(context.Context, []*pubsub.Message) []error { return nil }},
+			"Concurrency is -1":             {Queue: q, Handler: handler, Concurrency: -1},
+			"TargetTime is -1s":             {Queue: q, Handler: handler, TargetTime: -time.Second},
+			"burst of 0":                    {Queue: q, Handler: handler, Limiter: rate.NewLimiter(1, 0)},
+			"Rest is -1s":                   {Queue: q, Handler: handler, Rest: -time.Second},
+			"Max is -2":                     {Queue: q, Handler: handler, Max: -2},
+			"BatchSize is -1":               {Queue: q, Handler: handler, BatchSize: -1},
+			"BatchWait is -1s":              {Queue: q, Handler: handler, BatchWait: -time.Second},
+			"MaxLease is -1s":               {Queue: q, Handler: handler, MaxLease: -time.Second},
+			"MaxLease is 12h0m1s":           {Queue: q, Handler: handler, MaxLease: 12*time.Hour + time.Second},
+			"without a DeadLetter queue":    {Queue: q, Handler: handler, MaxReceives: 3},
+			"MaxReceives is -1":             {Queue: q, Handler: handler, MaxReceives: -1},
+			"DeadLetter has no topic":       {Queue: q, Handler: handler, DeadLetter: bus.Wrap(nil, nil)},
+			"DrainTimeout is -1ns":          {Queue: q, Handler: handler, DrainTimeout: -1},
 		} {
 			if err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("Run returned %v, want an error with %q", err, want)
@@ -419,7 +435,7 @@ func TestLateAcknowledgementsAreNotCountedAsDeleted(t *testing.T) {
 	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
 		send(t, open(""), "a")
 		var handled atomic.Int64
-		c := &workers.Consumer{Queue: open(""), Concurrency: 4, Visibility: new(5 * time.Second),
+		c := &workers.Consumer{Queue: open(""), Concurrency: 4, Visibility: new(5 * time.Second), MaxLease: 1,
 			Handler: func(context.Context, *pubsub.Message) error {
 				if handled.Add(1) <= 3 {
 					time.Sleep(12 * time.Second)

@@ -13,13 +13,18 @@ import (
 	"omnibus/bus"
 )
 
-// Recover makes an error of a panic in the handler, with its stack. The consumer
-// does so itself, around all middleware; Recover inside of others lets them see the
-// error. What calls runtime.Goexit passes through it.
+// Recover makes a [PanicError] of a panic in the handler. The consumer does so itself,
+// around all middleware; Recover inside of others lets them see the error. What calls
+// runtime.Goexit passes through it.
 func Recover() Middleware {
 	return func(next Handler) Handler {
-		return func(ctx context.Context, m *pubsub.Message) error {
-			return guard("the handler panicked", func() error { return next(ctx, m) })
+		return func(ctx context.Context, m *pubsub.Message) (err error) {
+			defer func() {
+				if v := recover(); v != nil {
+					err = panicked(v)
+				}
+			}()
+			return next(ctx, m)
 		}
 	}
 }

@@ -35,7 +35,8 @@ func TestRecoverLetsOuterMiddlewareSeeThePanic(t *testing.T) {
 		if err := c.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if seen == nil || !strings.Contains(seen.Error(), "no good") || !strings.Contains(seen.Error(), "middleware_test.go") {
+		p, ok := errors.AsType[*workers.PanicError](seen)
+		if !ok || p.Value != "no good" || !strings.Contains(string(p.Stack), "middleware_test.go") {
 			t.Errorf("the outer middleware saw %v; want the panic with its stack", seen)
 		}
 	})

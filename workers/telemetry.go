@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path"
 	"reflect"
 	"strconv"
 	"strings"
@@ -92,7 +91,7 @@ type operation struct {
 func (t *Telemetry) operation(q *bus.Queue, name string) operation {
 	attrs := append(describe(q), operationNameKey.String(name), operationTypeKey.String(name))
 	o := operation{tracer: t.tracer(), span: name, attributes: attrs}
-	if queue := destination(q); queue != "" {
+	if queue := q.Name(); queue != "" {
 		o.span += " " + queue
 	}
 	o.succeeded = metric.WithAttributeSet(attribute.NewSet(attrs...))
@@ -115,7 +114,7 @@ func describe(q *bus.Queue) []attribute.KeyValue {
 		u = new(url.URL)
 	}
 	attrs := []attribute.KeyValue{systemKey.String(system(u.Scheme))}
-	if name := destination(q); name != "" {
+	if name := q.Name(); name != "" {
 		attrs = append(attrs, destinationKey.String(name))
 	}
 	if strings.HasPrefix(u.Scheme, "http") {
@@ -138,19 +137,6 @@ func system(scheme string) string {
 		return "gocloud"
 	}
 	return scheme
-}
-
-// destination returns a queue's name, "" for one of bus.Wrap.
-func destination(q *bus.Queue) string {
-	u, err := url.Parse(q.URL())
-	if err != nil {
-		return ""
-	}
-	if strings.Trim(u.Path, "/") == "" {
-		return u.Host
-	}
-	name := path.Base(u.Path)
-	return name[strings.LastIndex(name, ":")+1:] // of an ARN
 }
 
 // errorType returns a word for a class of errors, for metrics: the Go CDK's code if

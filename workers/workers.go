@@ -7,6 +7,44 @@
 // Workers know package bus and no backend. What a queue's backend lacks, they do
 // without if they can, and say so if they cannot.
 //
+// # Handling
+//
+// A [Consumer] has messages handled, so many at a time; a handler that returns nil
+// acknowledges its message. Messages of one group of a FIFO queue are handled in order.
+// Delivery is at least once: a message is handled again if its handler was cut short, if
+// its lease was lost, or if the process died before the queue had its acknowledgement.
+// [ConsumerStats] count what the queue has answered. With a [BatchHandler] several
+// messages are handled by one call, each with an outcome of its own.
+//
+// # Leases
+//
+// A message that was received is hidden from others for its visibility timeout: its
+// lease. The consumer renews it while the message waits or its handler runs, for up to
+// Consumer.MaxLease; a handler that ends within half of the lease costs no request. When
+// a lease is lost all the same, the handler's context ends, with a cause that matches
+// [bus.ErrLeaseLost], and the message is not acknowledged: it is somebody else's.
+//
+// # Failures
+//
+// A message whose handler fails comes again after a delay that grows, at random between
+// 1 s and a limit that doubles, up to 15 minutes: see Consumer.Retry. The handler's error
+// may say something else: [RetryAfter], [Permanent] or [Drop]. A queue's redrive policy
+// moves messages that were received too often to its dead-letter queue; for a queue
+// without one Consumer.MaxReceives and Consumer.DeadLetter do the same, and with a reason.
+// A panic, and runtime.Goexit, are errors of type [*PanicError].
+//
+// # Flow
+//
+// Consumer.Concurrency, Limiter and TargetTime bound what is handled; [Consumer.Pause] and
+// [Consumer.Resume] work while it runs; Consumer.Queues has several queues served by
+// weight, or in a strict order. [Delay] delays a message for however long.
+//
+// # Outages
+//
+// The backends go on by themselves when their endpoint is away and comes again. A queue
+// that does not exist ends Run, unless Consumer.WaitForQueue is set. When an endpoint
+// takes no acknowledgements any more the consumer stops receiving, until it does.
+//
 // # Stopping
 //
 // Cancelling Run's context is the ordinary way to stop and not an error: Run

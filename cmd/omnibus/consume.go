@@ -101,13 +101,13 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 		if !ok {
 			return usagef("unknown preset %q; known are %s", *preset, strings.Join(slices.Sorted(maps.Keys(lab.Consumers)), ", "))
 		}
-		c.Visibility, c.Pause, pollWait = &p.Visibility, p.Pause, &p.Wait
+		c.Visibility, c.Rest, pollWait = &p.Visibility, p.Pause, &p.Wait
 	}
 	if f.given("visibility") {
 		c.Visibility = visibility
 	}
 	if f.given("pause") {
-		c.Pause = *pause
+		c.Rest = *pause
 	}
 	if f.given("wait") {
 		pollWait = wait
@@ -120,8 +120,9 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 	}
 	out := printer{a.out, *asJSON}
 	c.Handler = func(_ context.Context, m *pubsub.Message) error {
-		// Output that fails gives this message back and stops the consumer.
-		return out.print(newHandledLine(m), "Producer: %s, JobType: %s, Body: %s", m.Metadata["Producer"], m.Metadata["JobType"], plain(m.Body, m.Metadata[workers.ContentType]))
+		// Output that fails gives this message back, at once, and stops the consumer.
+		err := out.print(newHandledLine(m), "Producer: %s, JobType: %s, Body: %s", m.Metadata["Producer"], m.Metadata["JobType"], plain(m.Body, m.Metadata[workers.ContentType]))
+		return workers.RetryAfter(err, 0)
 	}
 	c.OnDone = func(workers.Done) {} // the command's own error tells of what fails
 	err := f.open(ctx, func(q *bus.Queue) error {

@@ -1,0 +1,168 @@
+package workers_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gocloud.dev/gcerrors"
+	"gocloud.dev/pubsub"
+
+	"omnibus/bus"
+	"omnibus/workers"
+)
+
+func TestAConsumerOutlastsAnEndpointThatIsAway(t *testing.T) {
+	onSQS(t, func(t *testing.T, p *place) {
+		q := p.queue("work", bus.QueueSettings{})
+		p.fill("work", 500)
+		handler, handled := record()
+		c := &workers.Consumer{Queue: q, Concurrency: 4, Logger: quiet, Handler: func(ctx context.Context, m *pubsub.Message) error {
+			if err := idle(ctx, time.Second); err != nil {
+				return err
+			}
+			return handler(ctx, m)
+		}}
+		stop := start(t, c)
+		time.Sleep(20 * time.Second)
+		p.wire.lose(all)
+		time.Sleep(10 * time.Minute)
+		p.wire.lose(nil)
+		time.Sleep(time.Hour)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		got := handled()
+		slices.Sort(got)
+		if got = slices.Compact(got); len(got) != 500 {
+			t.Errorf("%d messages were handled, want all 500", len(got))
+		}
+		expect(t, q, bus.Counts{})
+	})
+}
+
+func TestAConsumerWaitsForAQueueThatIsGoneAndComesAgain(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		for name, visibility := range map[string]*time.Duration{"work": nil, "own": new(20 * time.Second)} {
+			q := p.queue(name, bus.QueueSettings{})
+			var logged bytes.Buffer
+			handler, handled := record()
+			c := &workers.Consumer{Queue: q, WaitForQueue: true, Visibility: visibility, Logger: slog.New(slog.NewTextHandler(&logged, nil)), Handler: handler}
+			stop := start(t, c)
+			for _, body := range []string{"a", "b", "c"} {
+				if err := p.open(name).Topic.Send(t.Context(), &pubsub.Message{Body: []byte(body)}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				if p.wire != nil && body == "b" {
+					p.wire.restart()
+				} else if err := p.open(name).Delete(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Hour)
+				p.create(name, bus.QueueSettings{})
+				time.Sleep(time.Minute)
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+			if got := handled(); !slices.Equal(got, []string{"a", "b", "c"}) {
+				t.Errorf("handled %v, want all that was sent", got)
+			}
+			if gone, there := strings.Count(logged.String(), "waiting for it"), strings.Count(logged.String(), "exists again"); gone != 3 || there != 3 {
+				t.Errorf("the log is\n%s\nwant a line for each of three times that the queue was gone, and was there again", &logged)
+			}
+		}
+	})
+}
+
+func TestAConsumerWaitsForAQueueThatDoesNotExistYet(t *testing.T) {
+	onSQS(t, func(t *testing.T, p *place) { // opening it creates it on membus
+		handler, handled := record()
+		stop := start(t, &workers.Consumer{Queue: p.open("work"), WaitForQueue: true, Logger: quiet, Handler: handler})
+		time.Sleep(time.Hour)
+		send(t, p.queue("work", bus.QueueSettings{}), "a")
+		time.Sleep(time.Minute)
+		if err := stop(); err != nil || len(handled()) != 1 {
+			t.Errorf("handled %v (%v), want the message", handled(), err)
+		}
+	})
+}
+
+func TestAConsumerThatWaitsForAQueueStops(t *testing.T) {
+	onSQS(t, func(t *testing.T, p *place) {
+		handler, _ := record()
+		stop := start(t, &workers.Consumer{Queue: p.open("work"), WaitForQueue: true, Logger: quiet, Handler: handler})
+		time.Sleep(time.Hour)
+		begin := time.Now()
+		if err := stop(); err != nil || time.Since(begin) > time.Second {
+			t.Errorf("the stop took %v: %v", time.Since(begin), err)
+		}
+	})
+}
+
+func TestWithoutWaitForQueueAMissingQueueEndsRun(t *testing.T) {
+	onSQS(t, func(t *testing.T, p *place) {
+		handler, _ := record()
+		err := (&workers.Consumer{Queue: p.open("work"), Handler: handler}).Run(t.Context())
+		if gcerrors.Code(err) != gcerrors.NotFound {
+			t.Errorf("Run returned %v, want code NotFound", err)
+		}
+	})
+}
+
+// The endpoint gives messages and takes no deletions.
+func TestAcknowledgementsThatAreNotAnsweredDoNotFillTheMemory(t *testing.T) {
+	onSQS(t, func(t *testing.T, p *place) {
+		q := p.queue("work", bus.QueueSettings{Visibility: new(12 * time.Hour)})
+		const n = 6_000
+		p.fill("work", n)
+		p.wire.lose(func(action string) bool { return action == "DeleteMessageBatch" })
+		var handled atomic.Int64
+		c := &workers.Consumer{Queue: q, Concurrency: 16, Logger: quiet, Handler: func(context.Context, *pubsub.Message) error {
+			handled.Add(1)
+			return nil
+		}}
+		stop := start(t, c)
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if k := handled.Load(); k > 5000 {
+			t.Errorf("%d messages are handled and not deleted, want no more than some thousand", k)
+		}
+		p.wire.lose(nil)
+		time.Sleep(time.Hour)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if s := c.Stats(); s.Deleted != n {
+			t.Errorf("stats are %+v, want all deleted in the end", s)
+		}
+	})
+}
+
+func TestRunLeavesNoGoroutine(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		q := p.queue("work", bus.QueueSettings{})
+		before := runtime.NumGoroutine()
+		for range 20 {
+			handler, _ := record()
+			stop := start(t, &workers.Consumer{Queue: q, Visibility: new(time.Minute), Concurrency: 4, Handler: handler})
+			send(t, q, "a", "b")
+			time.Sleep(time.Minute)
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		}
+		synctest.Wait()
+		if after := runtime.NumGoroutine(); after > before+2 { // the Topic's own
+			t.Errorf("%d goroutines before and %d after", before, after)
+		}
+	})
+}
