@@ -132,6 +132,9 @@ func (s *subscription) ReceiveBatch(ctx context.Context, _ int) ([]*cdk.Message,
 // receive takes as many messages from the engine as the receiver is to have.
 func (s *subscription) receive(ctx context.Context) ([]engine.Delivery, error) {
 	want := s.ahead.next()
+	if spec.IsFIFOName(s.q.get().Name()) {
+		want = 1 // so that none is received before those ahead of it in its group are done with
+	}
 	r := engine.ReceiveRequest{Max: min(want, spec.MaxBatchEntries), Visibility: s.visibility, Wait: &s.wait}
 	ds, err := s.q.get().Receive(ctx, r)
 	for got := len(ds); err == nil && got == r.Max && len(ds) < want; {

@@ -36,7 +36,8 @@
 // message out, since nothing is fetched ahead; but a receiver that has taken 100
 // messages in a row, each within a thousandth of the visibility timeout (30 ms of
 // 30 s), gets as many at a time, 100 at most, as it takes at its pace in a
-// hundredth of that timeout; if it then pauses, those wait in memory. A waiting
+// hundredth of that timeout; if it then pauses, those wait in memory. Messages of a
+// FIFO queue are received one at a time. A waiting
 // Receive is woken by the send, the end of the delay or the end of the visibility
 // timeout itself. One failed Send fails alone.
 //
