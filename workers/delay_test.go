@@ -144,6 +144,33 @@ func TestAStopGivesAHeldMessageBackForTheRestOfItsDelay(t *testing.T) {
 	})
 }
 
+func TestAProducersDelayMayBeOfAnyLength(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		q := p.queue("work", bus.QueueSettings{})
+		producer := &workers.Producer{Queue: q, Delay: new(2 * time.Hour)}
+		begin := time.Now()
+		if err := producer.Send(t.Context(), &pubsub.Message{Body: []byte("a"), Metadata: map[string]string{"Job": "new"}}); err != nil {
+			t.Fatal(err)
+		}
+		var waited time.Duration
+		c := &workers.Consumer{Queue: q, Handler: func(_ context.Context, m *pubsub.Message) error {
+			waited = time.Since(begin)
+			if m.Metadata["Job"] != "new" {
+				t.Errorf("the message has %v", m.Metadata)
+			}
+			return nil
+		}}
+		stop := start(t, c)
+		time.Sleep(3 * time.Hour)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if waited < 2*time.Hour || waited > 2*time.Hour+time.Second {
+			t.Errorf("handled after %v, want 2 h", waited)
+		}
+	})
+}
+
 func TestADueTimeThatIsNoTimeDelaysNothing(t *testing.T) {
 	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
 		q := open()

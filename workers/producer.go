@@ -52,7 +52,8 @@ type Producer struct {
 	Metadata map[string]string
 
 	// Delay hides every message for so long after it is sent, unless the message
-	// has a delay itself; nil means the queue's own delay.
+	// has a delay itself; nil means the queue's own delay. One of more than 15
+	// minutes, and any on a FIFO queue, is kept by a Consumer: see [Delay].
 	Delay *time.Duration
 
 	// Prepare, if not nil, may change a message of the source before it is sent,
@@ -291,7 +292,7 @@ func (p *Producer) outgoing(m *pubsub.Message) *pubsub.Message {
 	}
 	maps.Copy(out.Metadata, m.Metadata)
 	if p.Delay != nil {
-		bus.Delay(out, *p.Delay)
+		Delay(p.Queue, out, *p.Delay)
 	}
 	if before, own := out.BeforeSend, m.BeforeSend; before == nil {
 		out.BeforeSend = own

@@ -341,7 +341,7 @@ func TestBadCommandLines(t *testing.T) {
 		{"produce -preset frob", exitUsage, `unknown preset "frob"; known are fast, slow`},
 		{"produce -preset fast -attr x", exitUsage, "want KEY=VALUE"},
 		{"produce -preset fast -count -1", exitFailed, "Producer.Count is -1; it must not be negative"},
-		{"produce -preset fast -delay 901s", exitFailed, "Value 901 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900"},
+		{"produce -preset fast -delay -1s", exitFailed, "Value -1 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900"},
 		{"produce -preset fast -batch 0", exitUsage, "-batch is 0"},
 		{"produce -preset fast -send-timeout 0s", exitUsage, "-send-timeout 0s"},
 		{"produce -preset fast -codec frob", exitUsage, `unknown codec "frob"; known are gzip, json`},

@@ -41,7 +41,7 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	data := f.String("data", "", "`file` with a JSON array or with one JSON document a line; - is standard input")
 	lines := f.Bool("lines", false, "send each line of -data as it is, whether JSON or not; empty ones are left out")
 	every := f.Duration("every", 0, "time from one message, or batch, to the next; 0s is as fast as the queue takes\nthem")
-	delay := f.Duration("delay", 0, "how long the messages stay hidden, 0s to 15m (default: the queue's own delay)")
+	delay := f.Duration("delay", 0, "how long the messages stay hidden, 0s or more (default: the queue's own delay);\nover 15m, and on a FIFO queue, only omnibus consume and its like wait for it")
 	attrs := attributes{}
 	f.Var(attrs, "attr", "`KEY=VALUE` to send as a message attribute; can be repeated")
 	count := f.Int("count", 0, "messages to send at most; 0 sends all")
