@@ -68,14 +68,15 @@ func CollectSendOptions(beforeSend func(as func(any) bool) error) (o SendOptions
 	if beforeSend == nil {
 		return o, nil
 	}
+	held := new(SendOptions) // not o, which would be allocated for every message
 	err = beforeSend(func(i any) bool {
 		p, ok := i.(**SendOptions)
 		if ok {
-			*p = &o
+			*p = held
 		}
 		return ok
 	})
-	return o, err
+	return *held, err
 }
 
 // Sent is what a backend tells of a message it has sent, through a message's

@@ -17,7 +17,12 @@ type receipt struct {
 	visibility time.Duration
 }
 
-const receiptBytes = 8 + 8 + 4 + 8
+const (
+	receiptBytes = 8 + 8 + 4 + 8
+	receiptText  = (receiptBytes*8 + 5) / 6 // of base64
+)
+
+var strictBase64 = base64.RawURLEncoding.Strict()
 
 // String returns the receipt handle: opaque to its holder, and short.
 func (r receipt) String() string {
@@ -26,15 +31,19 @@ func (r receipt) String() string {
 	binary.BigEndian.PutUint64(b[8:], r.message)
 	binary.BigEndian.PutUint32(b[16:], uint32(r.delivery))
 	binary.BigEndian.PutUint64(b[20:], uint64(r.visibility))
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	var text [receiptText]byte
+	base64.RawURLEncoding.Encode(text[:], b[:])
+	return string(text[:])
 }
 
 // parseReceipt reads a receipt handle of the queue with the number queue.
 func parseReceipt(handle string, queue uint64) (receipt, error) {
 	var b [receiptBytes]byte
-	if base64.RawURLEncoding.DecodedLen(len(handle)) == receiptBytes {
+	var text [receiptText]byte
+	if len(handle) == receiptText {
+		copy(text[:], handle)
 		// Fewer bytes come of line breaks, which Decode passes over.
-		if n, err := base64.RawURLEncoding.Strict().Decode(b[:], []byte(handle)); err == nil && n == receiptBytes {
+		if n, err := strictBase64.Decode(b[:], text[:]); err == nil && n == receiptBytes {
 			r := receipt{
 				queue:      binary.BigEndian.Uint64(b[0:]),
 				message:    binary.BigEndian.Uint64(b[8:]),

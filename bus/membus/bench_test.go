@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"gocloud.dev/gcerrors"
 	"gocloud.dev/pubsub"
+	cdk "gocloud.dev/pubsub/driver"
 	"gocloud.dev/pubsub/mempubsub"
 
 	"omnibus/bus"
@@ -17,6 +19,7 @@ import (
 var newQueues = map[string]func(b *testing.B) *bus.Queue{
 	"membus":    newMembus,
 	"mempubsub": newMempubsub,
+	"nothing":   newNothing,
 }
 
 func newMembus(b *testing.B) *bus.Queue {
@@ -34,12 +37,58 @@ func newMempubsub(b *testing.B) *bus.Queue {
 	return bus.Wrap(topic, mempubsub.NewSubscription(topic, time.Minute))
 }
 
+// nothing is a driver that does nothing but hand messages over, with the batches
+// of membus.
+type nothing chan *cdk.Message
+
+func newNothing(*testing.B) *bus.Queue {
+	d := make(nothing, 1<<16)
+	return bus.Wrap(pubsub.NewTopic(d, sendBatches), pubsub.NewSubscription(d, receiveBatches, nil))
+}
+
+func (d nothing) SendBatch(_ context.Context, ms []*cdk.Message) error {
+	for _, m := range ms {
+		d <- m
+	}
+	return nil
+}
+
+// ReceiveBatch returns what is there, up to a hundred messages, and at least one.
+func (d nothing) ReceiveBatch(ctx context.Context, _ int) ([]*cdk.Message, error) {
+	ms := make([]*cdk.Message, 0, mostAhead)
+	select {
+	case m := <-d:
+		ms = append(ms, m)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	for len(ms) < mostAhead {
+		select {
+		case m := <-d:
+			ms = append(ms, m)
+		default:
+			return ms, nil
+		}
+	}
+	return ms, nil
+}
+
+func (d nothing) SendAcks(context.Context, []cdk.AckID) error  { return nil }
+func (d nothing) SendNacks(context.Context, []cdk.AckID) error { return nil }
+func (d nothing) CanNack() bool                                { return true }
+func (d nothing) As(any) bool                                  { return false }
+func (d nothing) ErrorAs(error, any) bool                      { return false }
+func (d nothing) IsRetryable(error) bool                       { return false }
+func (d nothing) ErrorCode(error) gcerrors.ErrorCode           { return gcerrors.Unknown }
+func (d nothing) Close() error                                 { return nil }
+
 // BenchmarkEndToEnd passes messages through the portable types, one Send,
-// Receive and Ack each, from n senders to n receivers at the same time. The
-// channel row is what Go itself takes to hand a message over.
+// Receive and Ack each, from n senders to n receivers at the same time. The row
+// of a driver that does nothing is what the portable types take, that of the
+// channel what Go itself takes to hand a message over.
 func BenchmarkEndToEnd(b *testing.B) {
-	for _, n := range []int{1, 16} {
-		for _, name := range []string{"membus", "mempubsub"} {
+	for _, n := range []int{1, 16, 64} {
+		for _, name := range []string{"membus", "mempubsub", "nothing"} {
 			b.Run(fmt.Sprintf("queue=%s/workers=%d", name, n), func(b *testing.B) {
 				q := newQueues[name](b)
 				defer q.Shutdown(context.Background())

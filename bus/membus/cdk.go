@@ -112,44 +112,38 @@ func (s *subscription) ReceiveBatch(ctx context.Context, _ int) ([]*cdk.Message,
 		return nil, nil
 	}
 	defer end()
-	ds, err := s.receive(pollCtx)
-	if len(ds) == 0 && err == nil && s.wait < restlessPoll {
+	ms, err := s.receive(pollCtx)
+	if len(ms) == 0 && err == nil && s.wait < restlessPoll {
 		rest(pollCtx, restlessPoll-s.wait)
 	}
-	if err != nil {
-		if pollCtx.Err() != nil && ctx.Err() == nil {
-			return nil, nil // paused
-		}
-		return nil, err
+	if err != nil && pollCtx.Err() != nil && ctx.Err() == nil {
+		return nil, nil // paused
 	}
-	ms := make([]*cdk.Message, len(ds))
-	for i := range ds {
-		ms[i] = s.message(&ds[i])
-	}
-	return ms, nil
+	return ms, err
 }
 
 // receive takes as many messages from the engine as the receiver is to have.
-func (s *subscription) receive(ctx context.Context) ([]engine.Delivery, error) {
+func (s *subscription) receive(ctx context.Context) ([]*cdk.Message, error) {
 	want := s.ahead.next()
 	if spec.IsFIFOName(s.q.get().Name()) {
 		want = 1 // so that none is received before those ahead of it in its group are done with
 	}
 	r := engine.ReceiveRequest{Max: min(want, spec.MaxBatchEntries), Visibility: s.visibility, Wait: &s.wait}
 	ds, err := s.q.get().Receive(ctx, r)
-	for got := len(ds); err == nil && got == r.Max && len(ds) < want; {
-		r.Max, r.Wait = min(want-len(ds), spec.MaxBatchEntries), new(time.Duration(0))
-		more, moreErr := s.q.get().Receive(ctx, r)
-		if moreErr != nil {
+	if len(ds) == 0 || err != nil {
+		return nil, err
+	}
+	lease := time.Until(ds[0].VisibleAt)
+	ms := s.messages(nil, ds)
+	for len(ds) == r.Max && len(ms) < want {
+		r.Max, r.Wait = min(want-len(ms), spec.MaxBatchEntries), new(time.Duration(0))
+		if ds, err = s.q.get().Receive(ctx, r); err != nil {
 			break // what there is is handed out; the next call meets the error again
 		}
-		got = len(more)
-		ds = append(ds, more...)
+		ms = s.messages(ms, ds)
 	}
-	if len(ds) > 0 {
-		s.ahead.fetched(len(ds), time.Until(ds[0].VisibleAt))
-	}
-	return ds, err
+	s.ahead.fetched(len(ms), lease)
+	return ms, nil
 }
 
 func rest(ctx context.Context, d time.Duration) {
@@ -161,34 +155,40 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// delivery is the AckID of a received message.
+// delivery is the AckID of a received message, and all that is kept of it.
 type delivery struct {
-	handle   string
+	*engine.Delivery
+	queue    *handle
+	typed    map[string]spec.Attribute
 	settling driver.Settling
+	message  cdk.Message
 }
 
-func (s *subscription) message(d *engine.Delivery) *cdk.Message {
-	body, metadata, typed := driver.Decode(d.Body, d.Attributes)
-	held := &delivery{handle: d.ReceiptHandle}
-	return &cdk.Message{
-		LoggableID: d.ID,
-		Body:       body,
-		Metadata:   metadata,
-		AckID:      held,
-		AsFunc: func(i any) bool {
-			switch p := i.(type) {
-			case *driver.Details:
-				*p = details(d)
-				p.Attributes = typed
-				p.VisibleAt, _ = s.q.get().VisibleAt(d.ReceiptHandle)
-			case **driver.Settling:
-				*p = &held.settling
-			default:
-				return false
-			}
-			return true
-		},
+// messages appends the messages of deliveries, which it keeps, to ms.
+func (s *subscription) messages(ms []*cdk.Message, ds []engine.Delivery) []*cdk.Message {
+	held := make([]delivery, len(ds)) // together, which is cheaper than each by itself
+	for i := range ds {
+		d := &held[i]
+		d.Delivery, d.queue = &ds[i], s.q
+		d.message = cdk.Message{LoggableID: d.ID, AckID: d, AsFunc: d.as}
+		d.message.Body, d.message.Metadata, d.typed = driver.Decode(d.Body, d.Attributes)
+		ms = append(ms, &d.message)
 	}
+	return ms
+}
+
+func (d *delivery) as(i any) bool {
+	switch p := i.(type) {
+	case *driver.Details:
+		*p = details(d.Delivery)
+		p.Attributes = d.typed
+		p.VisibleAt, _ = d.queue.get().VisibleAt(d.ReceiptHandle)
+	case **driver.Settling:
+		*p = &d.settling
+	default:
+		return false
+	}
+	return true
 }
 
 // details returns what a delivery tells, attributes excepted.
@@ -213,7 +213,7 @@ func details(d *engine.Delivery) driver.Details {
 func (s *subscription) SendAcks(ctx context.Context, ids []cdk.AckID) (err error) {
 	for _, id := range ids {
 		d := id.(*delivery)
-		deleted, ackErr := s.q.get().Delete(d.handle)
+		deleted, ackErr := s.q.get().Delete(d.ReceiptHandle)
 		switch {
 		case errors.Is(ackErr, spec.QueueDoesNotExist):
 			err = ackErr
@@ -234,7 +234,7 @@ func (s *subscription) CanNack() bool { return true }
 // was settled, needs no nack.
 func (s *subscription) SendNacks(ctx context.Context, ids []cdk.AckID) error {
 	for _, id := range ids {
-		if err := s.q.get().ChangeHeld(id.(*delivery).handle, 0); errors.Is(err, spec.QueueDoesNotExist) {
+		if err := s.q.get().ChangeHeld(id.(*delivery).ReceiptHandle, 0); errors.Is(err, spec.QueueDoesNotExist) {
 			return err
 		}
 	}
