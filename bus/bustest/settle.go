@@ -56,6 +56,7 @@ func keepsRenew(t *trial) {
 	}
 	a.send("still held")
 	still := a.receive()
+	t.sleepUntil(renewed, a.lease) // by the clock of who held it, which begins with the answer
 	errs := a.Renew(t.ctx, ms[0], still.Message)
 	if len(errs) != 2 || !errors.Is(errs[0], bus.ErrLeaseLost) || errs[1] != nil {
 		t.Errorf("renewing a delivery that is lost and one that is not gave the errors %v; want ErrLeaseLost for the first only", errs)
