@@ -164,7 +164,8 @@ type delivery struct {
 	message  cdk.Message
 }
 
-// messages appends the messages of deliveries, which it keeps, to ms.
+// messages appends the messages of deliveries, at most ten that one receive took,
+// to ms. They stay in memory until the last of them is settled.
 func (s *subscription) messages(ms []*cdk.Message, ds []engine.Delivery) []*cdk.Message {
 	held := make([]delivery, len(ds)) // together, which is cheaper than each by itself
 	for i := range ds {
