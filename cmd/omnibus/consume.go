@@ -76,25 +76,26 @@ type consumedLine struct {
 	Received    int    `json:"received"`
 	Deleted     int    `json:"deleted"`
 	Redelivered int    `json:"redelivered"`
-	Unconfirmed int    `json:"unconfirmed"` // printed; the queue has not confirmed that they are deleted
+	Unconfirmed int    `json:"unconfirmed"`      // printed; the queue has not confirmed that they are deleted
+	Buried      int    `json:"buried,omitempty"` // sent to the dead-letter queue
 }
 
 func runConsume(ctx context.Context, a *app, args []string) error {
 	f := newFlags(a, "consume",
 		"Receive messages, print each one's producer, job type and body, and delete it,\nuntil Ctrl-C. A message that cannot be printed is given back instead, and ends\nthe command. Control characters are printed as \\n, \\x1b or \\u009b.\nThe lab's consumers are:\n  slow  visibility 20s, wait 10s, then 8 s of pause\n  fast  visibility 5s, wait 10s, then 2 s of pause\nFlags beside -preset change what it says.",
-		"omnibus consume -preset slow\nomnibus consume -concurrency 16 -max 1000")
+		"omnibus consume -preset slow\nomnibus consume -concurrency 16 -max 1000\nomnibus consume -rate 5 -dead-letter http://127.0.0.1:9324/000000000000/dead -max-receives 3")
 	preset := f.String("preset", "", "`name` of one of the lab's consumers, slow or fast")
 	visibility := f.Duration("visibility", 0, "how long a received message is hidden from others, 0s to 12h (default: the queue's own)")
 	wait := f.Duration("wait", 0, "how long one receive waits for a message, 0s to 20s (default: the backend's)")
 	pause := f.Duration("pause", 0, "how long to rest after each message")
-	concurrency := f.Int("concurrency", 1, "messages handled at a time")
+	settings := f.addConsumer()
 	most := f.Int("max", 0, "messages to receive at most; 0 is no limit")
 	f.addDrainTimeout()
 	asJSON := f.Bool("json", false, "print one JSON object a line, with all that is known of each message: body if it\nis JSON, text if it is other text, base64 if it is neither; typed attributes,\ngroup, times and receive count")
 	if err := f.parse(args); err != nil {
 		return err
 	}
-	c := &workers.Consumer{Concurrency: *concurrency, Max: *most, DrainTimeout: f.inHand()}
+	c := &workers.Consumer{Max: *most, DrainTimeout: f.inHand()}
 	var pollWait *time.Duration
 	if *preset != "" {
 		p, ok := lab.Consumers[*preset]
@@ -115,18 +116,28 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 	if err := f.needQueue(); err != nil {
 		return err
 	}
+	if err := settings.apply(c); err != nil {
+		return err
+	}
 	if pollWait != nil {
 		f.queue = withParam(f.queue, "wait", pollWait.String())
 	}
 	out := printer{a.out, *asJSON}
 	c.Handler = func(_ context.Context, m *pubsub.Message) error {
-		// Output that fails gives this message back, at once, and stops the consumer.
+		// Output that fails gives this message back, at once unless the flags say
+		// another time, and stops the consumer.
 		err := out.print(newHandledLine(m), "Producer: %s, JobType: %s, Body: %s", m.Metadata["Producer"], m.Metadata["JobType"], plain(m.Body, m.Metadata[workers.ContentType]))
+		if settings.retries() {
+			return err
+		}
 		return workers.RetryAfter(err, 0)
 	}
 	c.OnDone = func(workers.Done) {} // the command's own error tells of what fails
 	err := f.open(ctx, func(q *bus.Queue) error {
 		c.Queue = q
+		if err := settings.openDeadLetter(ctx, c); err != nil {
+			return err
+		}
 		return c.Run(ctx)
 	}, func() error {
 		s := c.Stats()
@@ -134,7 +145,10 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 		if s.Unconfirmed > 0 {
 			text += fmt.Sprintf(", %d not confirmed", s.Unconfirmed)
 		}
-		return out.print(consumedLine{"summary", s.Received, s.Deleted, s.Redelivered, s.Unconfirmed}, "%s", text)
+		if s.Dead > 0 {
+			text += fmt.Sprintf(", %d sent to the dead-letter queue", s.Dead)
+		}
+		return out.print(consumedLine{"summary", s.Received, s.Deleted, s.Redelivered, s.Unconfirmed, s.Dead}, "%s", text)
 	})
 	if n := c.Stats().Unconfirmed; n > 0 && err == nil {
 		err = fmt.Errorf("the queue has not confirmed that it deleted %s: what was printed may come again", messages(n))

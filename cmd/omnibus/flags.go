@@ -23,6 +23,7 @@ type flagSet struct {
 	example string
 	queue   string
 	drain   time.Duration // of commands that open the queue
+	beside  *bus.Queue    // if not nil, a queue to shut down with that one
 }
 
 // newFlags returns the flags of a command, -queue among them.
@@ -81,8 +82,7 @@ func (f *flagSet) given(name string) bool {
 
 // fifo reports whether the queue is a FIFO queue, as its name tells.
 func (f *flagSet) fifo() bool {
-	name, _, _ := strings.Cut(f.queue, "?")
-	return strings.HasSuffix(name, ".fifo")
+	return strings.HasSuffix(withoutParams(f.queue), ".fifo")
 }
 
 // needQueue returns an error if no queue is named, or one that lives in a single
@@ -91,12 +91,17 @@ func (f *flagSet) needQueue() error {
 	if f.queue == "" {
 		return usagef("no queue is named: use -queue URL or set BUS_URL")
 	}
-	local, err := f.app.mux.Local(f.queue)
+	return f.needShared(f.queue)
+}
+
+// needShared returns an error if a URL names no queue that other processes see.
+func (f *flagSet) needShared(rawURL string) error {
+	local, err := f.app.mux.Local(rawURL)
 	if err != nil {
 		return usageError{err}
 	}
 	if local {
-		return fmt.Errorf("%s lives inside one process, so %s on its own would have a queue that nobody shares; omnibus lab runs everything in one process", bus.Redact(f.queue), f.Name())
+		return fmt.Errorf("%s lives inside one process, so %s on its own would have a queue that nobody shares; omnibus lab runs everything in one process", bus.Redact(rawURL), f.Name())
 	}
 	return nil
 }
@@ -118,6 +123,9 @@ func (f *flagSet) open(ctx context.Context, use func(*bus.Queue) error, summary 
 	last, cancel = context.WithTimeout(last, f.drain) // without a deadline Shutdown would set one of its own
 	defer cancel()
 	err = errors.Join(err, q.Shutdown(last))
+	if f.beside != nil {
+		err = errors.Join(err, f.beside.Shutdown(last))
+	}
 	if summary != nil {
 		err = errors.Join(err, summary())
 	}
