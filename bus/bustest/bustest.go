@@ -21,7 +21,7 @@
 // failure. A promise that needs a control which the backend does not declare is
 // listed as NAME:not-declared, and the promise "unsupported" checks that using
 // the control is refused as it should be. What is known to be broken is named in
-// [Backend.Faults]; nothing is skipped.
+// [Backend.Faults] or [Backend.Lapses]; nothing is skipped.
 //
 // # What is checked
 //
@@ -117,6 +117,10 @@ type Backend struct {
 	// reason. They are run and must fail; one that is kept fails the kit, so that
 	// it is taken off the list. In real time it must be kept three times for that.
 	Faults map[string]string
+
+	// Lapses are promises that the backend breaks now and then, by name, with the
+	// reason. They are run, and may fail.
+	Lapses map[string]string
 }
 
 // A promise is what backends are held to.
@@ -167,9 +171,19 @@ func Run(t *testing.T, b Backend) {
 	}
 }
 
+// known returns the faults and the lapses.
+func (b *Backend) known() map[string]string {
+	all := maps.Clone(b.Faults)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, b.Lapses)
+	return all
+}
+
 // stray says which faults are on the list and are no promises that are run.
 func (b *Backend) stray(declared []bus.Control) (stray []string) {
-	for _, name := range slices.Sorted(maps.Keys(b.Faults)) {
+	for _, name := range slices.Sorted(maps.Keys(b.known())) {
 		i := slices.Index(Promises(), name)
 		if i < 0 {
 			stray = append(stray, fmt.Sprintf("take %q off the list of faults: it is no promise of this kit", name))
@@ -244,6 +258,11 @@ func (b *Backend) report(t reporter, p promise, tr *trial) {
 		}
 	case faulty:
 		t.Errorf("mended: take %q off the list of faults (%s)", p.name, reason)
+	case failed && b.Lapses[p.name] != "":
+		t.Logf("not kept now and then: %s", b.Lapses[p.name])
+		for _, f := range tr.failures {
+			t.Log(f)
+		}
 	case failed:
 		t.Errorf("not kept: %s", p.says)
 		for _, f := range tr.failures {

@@ -104,7 +104,7 @@ func (p *page) Error(args ...any)            { p.errors = append(p.errors, fmt.S
 func (p *page) Errorf(f string, args ...any) { p.errors = append(p.errors, fmt.Sprintf(f, args...)) }
 
 func TestReport(t *testing.T) {
-	b := Backend{Faults: map[string]string{"peek": "for a reason"}}
+	b := Backend{Faults: map[string]string{"peek": "for a reason"}, Lapses: map[string]string{"nack": "by chance"}}
 	for _, c := range []struct {
 		promise  string
 		failures []string
@@ -115,6 +115,8 @@ func TestReport(t *testing.T) {
 		{"delay", []string{"too late"}, []string{"not kept: it is kept", "too late"}, []string{"a remark"}},
 		{"peek", []string{"too late"}, nil, []string{"a remark", "known fault: for a reason", "too late"}},
 		{"peek", nil, []string{`mended: take "peek" off the list of faults (for a reason)`}, []string{"a remark"}},
+		{"nack", []string{"too late"}, nil, []string{"a remark", "not kept now and then: by chance", "too late"}},
+		{"nack", nil, nil, []string{"a remark"}},
 	} {
 		var p page
 		b.report(&p, promise{name: c.promise, says: "it is kept"}, &trial{failures: c.failures, logs: []string{"a remark"}})
