@@ -249,11 +249,12 @@ func (r *receiver) start(n int, wait time.Duration) {
 // request makes one request and returns what came.
 func (r *receiver) request(ctx context.Context, n int, wait time.Duration, asked *time.Duration) ([]*delivery, error) {
 	in := &sqs.ReceiveMessageInput{
-		QueueUrl:                    &r.queue,
-		MaxNumberOfMessages:         int32(n),
-		WaitTimeSeconds:             orZero(seconds(wait)),
-		MessageAttributeNames:       all,
-		MessageSystemAttributeNames: allSystem,
+		QueueUrl:              &r.queue,
+		MaxNumberOfMessages:   int32(n),
+		WaitTimeSeconds:       orZero(seconds(wait)),
+		MessageAttributeNames: all,
+		//lint:ignore SA1019 some endpoints do not know its successor, MessageSystemAttributeNames; AWS takes both
+		AttributeNames: allSystem,
 	}
 	var visibility time.Duration
 	if asked != nil {
@@ -288,7 +289,7 @@ func (r *receiver) request(ctx context.Context, n int, wait time.Duration, asked
 
 var (
 	all       = []string{"All"}
-	allSystem = []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll}
+	allSystem = []types.QueueAttributeName{types.QueueAttributeNameAll}
 )
 
 // pause is [driver.Pauser]'s. What waits here is handed out to be given back, and
