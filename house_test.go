@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"bus/internal/protocoltest": {},
 	"bus/sqsbus":                {"bus", "bus/driver", "bus/spec"},
 	"bus/bustest":               {"bus", "bus/driver", "bus/spec"},
+	"internal/origin":           {},
 	"workers":                   {"bus"},
 	"lab":                       {".", "bus", "workers"},
 }
@@ -58,7 +59,7 @@ var mayImport = map[string][]string{
 // standardOnly are the packages that import nothing from outside, but for what
 // mayImportOutside says: sqsd reads YAML, which the standard library does not.
 var standardOnly = []string{".", "bus/spec", "bus/engine", "bus/topics", "bus/sigv4", "bus/sqsserver", "bus/snsserver",
-	"bus/internal/accesspolicy", "bus/internal/inprocess", "bus/internal/protocoltest", "cmd/sqsd"}
+	"bus/internal/accesspolicy", "bus/internal/inprocess", "bus/internal/protocoltest", "internal/origin", "cmd/sqsd"}
 
 var mayImportOutside = map[string][]string{"cmd/sqsd": {"go.yaml.in/yaml/v3"}}
 

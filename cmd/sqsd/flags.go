@@ -11,6 +11,7 @@ import (
 
 	"omnibus/bus/sigv4"
 	"omnibus/bus/sqsserver"
+	"omnibus/internal/origin"
 )
 
 // config is the command line, and the environment for what it leaves out.
@@ -67,7 +68,10 @@ func parse(args []string, stdout io.Writer) (*config, error) {
 	f.Func("host", "host `names` that requests may be for, besides addresses and localhost, with commas between them; .name allows all below it", func(s string) error {
 		return eachOf(s, func(name string) error {
 			c.hosts = append(c.hosts, strings.ToLower(name))
-			return checkHost(name)
+			if err := origin.CheckHost(name); err != nil {
+				return fmt.Errorf("-host %w", err)
+			}
+			return nil
 		})
 	})
 	f.Func("cors", "`origins` whose pages may use the endpoint from a browser, with commas between them; * is all", func(s string) error {

@@ -13,6 +13,7 @@ import (
 	"omnibus/bus/engine"
 	"omnibus/bus/spec"
 	"omnibus/bus/sqsserver"
+	"omnibus/internal/origin"
 )
 
 // guarded is a guard before a server that has the queue donors with one message.
@@ -110,7 +111,7 @@ func TestDNSRebindingIsRefused(t *testing.T) {
 	} {
 		g := newGuarded(t, guard{})
 		w := g.send(purgeByGet, host, "Sec-Fetch-Site: same-origin", "User-Agent: Mozilla/5.0")
-		if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "-host "+hostname(host)) || !g.holds() {
+		if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "-host "+origin.Hostname(host)) || !g.holds() {
 			t.Errorf("Host %s: %d, %s", host, w.Code, w.Body)
 		}
 	}
@@ -132,7 +133,7 @@ func TestProgramsPassByTheNamesOfThisMachine(t *testing.T) {
 }
 
 func TestHostsGivenByFlagPass(t *testing.T) {
-	g := newGuarded(t, guard{hosts: []string{"sqsd", ".build.example"}})
+	g := newGuarded(t, guard{hosts: origin.Hosts{Names: []string{"sqsd", ".build.example"}}})
 	for host, status := range map[string]int{
 		"sqsd:9324": 200, "SQSD": 200, "a.build.example": 200, "b.A.Build.Example:80": 200,
 		"sqsd.example": 403, "build.example": 403, "xbuild.example": 403, "10.0.0.7": 403,
@@ -141,7 +142,7 @@ func TestHostsGivenByFlagPass(t *testing.T) {
 			t.Errorf("Host %s: %d, %s", host, w.Code, w.Body)
 		}
 	}
-	g.addresses = true
+	g.hosts.Addresses = true
 	if w := g.send(purgeByGet, "10.0.0.7:9324"); w.Code != http.StatusOK {
 		t.Errorf("an address, in a network: %d, %s", w.Code, w.Body)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"omnibus/bus/engine"
 	"omnibus/bus/sqsserver"
+	"omnibus/internal/origin"
 )
 
 const (
@@ -68,7 +69,7 @@ func (c *config) handler(s *service, remote bool, stderr io.Writer) http.Handler
 	if c.keys != nil {
 		h = &signed{next: h, keys: c.keys}
 	}
-	h = &guard{next: h, hosts: c.hosts, addresses: remote, cors: c.cors}
+	h = &guard{next: h, hosts: origin.Hosts{Names: c.hosts, Addresses: remote}, cors: c.cors}
 	h = &intake{next: h}
 	if c.log != "" {
 		log, err := newLogger(c.log, stderr)
@@ -83,7 +84,7 @@ func (c *config) handler(s *service, remote bool, stderr io.Writer) http.Handler
 // remote reports whether other machines can reach an address, and warns if all of
 // them may use the endpoint.
 func (c *config) remote(listening netip.Addr, stderr io.Writer) bool {
-	if isLoopback(listening) {
+	if origin.IsLoopback(listening) {
 		return false
 	}
 	if c.keys == nil {
