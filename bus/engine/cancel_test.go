@@ -129,3 +129,35 @@ func TestCancelledReceiveLeavesNoTraceWhenItsTimeoutIsOver(t *testing.T) {
 		}
 	})
 }
+
+// Nine of twelve other SQS endpoints have a poll whose client has hung up take the
+// next message for a whole visibility timeout.
+func TestReceiveOfOneWhoHasGoneTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, q := range []*Queue{create(t, New(nil), "q", spec.QueueSettings{}), createFIFO(t, spec.QueueSettings{ContentBasedDeduplication: new(true)})} {
+			asked, gone := 0, true
+			r := ReceiveRequest{Max: 10, Gone: func() bool { asked++; return gone }}
+			left := waiting(context.Background(), q, r)
+			next := waiting(context.Background(), q, ReceiveRequest{Max: 10})
+			send(t, q, Message{Body: "a", Group: "g"})
+			if got := <-left; len(got.deliveries) > 0 || got.err != context.Canceled || asked != 1 {
+				t.Errorf("the receive of one who has gone got %q, %v, asked %d times", bodies(got.deliveries), got.err, asked)
+			}
+			got := <-next
+			if bodies(got.deliveries) != "a" || got.err != nil || got.deliveries[0].ReceiveCount != 1 {
+				t.Fatalf("the next one got %+v", got)
+			}
+			wantDeleted(t, q, got.deliveries[0].ReceiptHandle, true)
+
+			send(t, q, Message{Body: "b", Group: "g"})
+			if got, err := q.Receive(context.Background(), r); len(got) > 0 || err != context.Canceled {
+				t.Errorf("received %q, %v though nobody is there", bodies(got), err)
+			}
+			wantCounts(t, q, 1, 0, 0)
+			gone = false
+			if got, err := q.Receive(context.Background(), r); bodies(got) != "b" || err != nil || got[0].ReceiveCount != 1 {
+				t.Errorf("received %+v, %v", got, err)
+			}
+		}
+	})
+}

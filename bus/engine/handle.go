@@ -4,6 +4,7 @@ import (
 	clist "container/list"
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,7 @@ type waiter struct {
 	visibility time.Duration
 	attempt    string
 	long       bool           // it may wait
+	gone       func() bool    // nil, or as in ReceiveRequest
 	out        chan received  // holds one; sent to once, by whoever takes the waiter off the list
 	place      *clist.Element // in the list
 }
@@ -99,6 +101,13 @@ type ReceiveRequest struct {
 	// same receipt handles again, their visibility timeout begun anew, if none
 	// of them was deleted, changed or has become visible since.
 	Attempt string
+
+	// Gone, unless nil, reports that nobody is there any more to take the messages,
+	// for where that can be known before the context ends. It is called when there
+	// are messages, also after a wait, and must not block: the engine waits for it.
+	// When it reports true the receive takes nothing, and fails with
+	// [context.Canceled].
+	Gone func() bool
 }
 
 // Receive takes messages that are ready, or waits for one. It returns none and
@@ -148,9 +157,7 @@ func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, erro
 		}
 	default:
 	}
-	for i := len(got.deliveries) - 1; i >= 0; i-- {
-		q.state.untake(got.deliveries[i].ReceiptHandle)
-	}
+	q.untake(got.deliveries)
 	q.advance() // not before, or a short visibility timeout would be over
 	return nil, ctx.Err()
 }
@@ -180,7 +187,7 @@ func (r *ReceiveRequest) check() error {
 
 // waiter returns the receive that r asks for, and how long it may wait.
 func (q *Queue) waiter(r ReceiveRequest) (*waiter, time.Duration) {
-	w := &waiter{n: r.Max, visibility: q.state.attrs.Visibility, attempt: r.Attempt}
+	w := &waiter{n: r.Max, visibility: q.state.attrs.Visibility, attempt: r.Attempt, gone: r.Gone}
 	if r.Visibility != nil {
 		w.visibility = *r.Visibility
 	}
@@ -206,6 +213,10 @@ func (q *Queue) receive(w *waiter) received {
 			err = nil
 		}
 		if len(dead) == 0 || len(out) > 0 || err != nil {
+			if len(out) > 0 && w.gone != nil && w.gone() {
+				q.untake(out)
+				return received{err: context.Canceled}
+			}
 			q.state.remember(w.attempt, out)
 			return received{out, err}
 		}
@@ -251,6 +262,13 @@ func (q *Queue) serve() {
 		w.out <- got
 	}
 	q.setTimer()
+}
+
+// untake undoes a receive.
+func (q *Queue) untake(deliveries []Delivery) {
+	for _, d := range slices.Backward(deliveries) {
+		q.state.untake(d.ReceiptHandle)
+	}
 }
 
 // setTimer has the waiters woken when time does something next. A timer

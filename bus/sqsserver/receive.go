@@ -99,6 +99,7 @@ func (a *receiveMessage) run(c *call) error {
 	}
 	ctx, cancel := c.waitContext()
 	defer cancel()
+	a.request.Gone = hungUp(ctx)
 	a.deliveries, err = q.Receive(ctx, a.request)
 	return receiveError(c, err)
 }
@@ -107,7 +108,7 @@ func (a *receiveMessage) run(c *call) error {
 // drains.
 func receiveError(c *call, err error) error {
 	switch {
-	case c.req.Context().Err() != nil && isContextError(err):
+	case isContextError(err) && (c.req.Context().Err() != nil || c.server.draining.Err() == nil):
 		return errClientGone
 	case isContextError(err):
 		return nil // the server drains

@@ -171,6 +171,49 @@ func TestPollOfGoneClientTakesNothing(t *testing.T) {
 	}
 }
 
+// waitingContext tells when a poll begins to wait, which is when it asks for the
+// channel that ends it.
+type waitingContext struct {
+	context.Context
+	waits func()
+}
+
+func (c waitingContext) Done() <-chan struct{} {
+	c.waits()
+	return c.Context.Done()
+}
+
+// A message that is sent in the very moment in which a client hangs up does not go
+// to its poll, but can be had at once.
+func TestPollTakesNothingSentAsItsClientHangsUp(t *testing.T) {
+	server := sqsserver.New(&sqsserver.Options{Engine: engine.New(&engine.Options{Lenient: true})}) // for purges
+	begun := make(chan struct{})
+	ts := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server.ServeHTTP(w, r.WithContext(waitingContext{r.Context(), sync.OnceFunc(func() { begun <- struct{}{} })}))
+	}))
+	ts.Config.ConnContext = sqsserver.ConnContext
+	ts.Start()
+	defer ts.Close()
+	for range 100 {
+		q, err := server.Engine().Create("q", spec.QueueSettings{})
+		ok(t, err)
+		conn, err := net.Dial("tcp", ts.Listener.Addr().String())
+		ok(t, err)
+		body := `{"QueueUrl":"http://h/000000000000/q","WaitTimeSeconds":20}`
+		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: h\r\nX-Amz-Target: AmazonSQS.ReceiveMessage\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		<-begun
+		ok(t, conn.Close())
+		_, err = q.Send(engine.Message{Body: "m"})
+		ok(t, err)
+		got, err := q.Receive(t.Context(), engine.ReceiveRequest{Wait: new(time.Duration(0))})
+		ok(t, err)
+		if len(got) != 1 || got[0].ReceiveCount != 1 {
+			t.Fatalf("received %v", got)
+		}
+		ok(t, q.Purge())
+	}
+}
+
 // TestWakeUpOverASocket measures how long a waiting long poll takes to be
 // answered.
 func TestWakeUpOverASocket(t *testing.T) {

@@ -22,7 +22,8 @@
 //
 // It prints its address and an example of BUS_URL once it listens. SIGTERM and
 // SIGINT drain it: long polls answer empty at once, requests in progress finish,
-// within 5 seconds, and it exits with status 0. A second signal ends it at once.
+// within 5 seconds, and it exits with status 0. A second signal, half a second
+// after the first or later, ends it at once.
 // The exit status is 1 when something failed, and 2 for a command line that makes no sense.
 //
 // Beside SQS it answers GET /health, also as /_localstack/health. On loopback, or
@@ -45,14 +46,26 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 )
 
 func main() {
 	thrift()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	ctx, _ := untilSignal()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
+
+// untilSignal returns a context that ends with the first signal to stop. A second
+// one, after signalTime, ends the process at once.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, func() { time.AfterFunc(signalTime, stop) })
+	return ctx, stop
+}
+
+// signalTime is how long signals after the first are taken for the same: timeout(1)
+// sends each of its own twice, to the program and to its process group.
+const signalTime = time.Second / 2
 
 // thrift has the program use one processor at a time, unless the environment says
 // otherwise. What comes over one connection at a time, as from a test or a lab,

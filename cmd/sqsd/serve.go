@@ -115,6 +115,7 @@ func serve(ctx context.Context, conns *connections, handler http.Handler, drain 
 		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: 64 << 10,
 		ConnState:      conns.changed,
+		ConnContext:    sqsserver.ConnContext,
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- h.Serve(conns) }()
