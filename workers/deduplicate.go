@@ -171,7 +171,7 @@ func (d *deduplication) record(ctx context.Context, key, owner string, err error
 		err = d.store.Release(ctx, key, owner)
 	}
 	if err != nil {
-		slog.Warn("workers: deduplication: the store did not record what came of a message", "key", key, "error", err)
+		slog.Warn("workers: deduplication: the store did not record what came of a message", "key", key, "error", err.Error())
 	}
 }
 

@@ -27,6 +27,8 @@ type delivery struct {
 	told    bool        // the queue answers to an acknowledgement
 	waiting atomic.Bool // for that answer
 	moved   bool        // acknowledged since it was sent elsewhere
+	dead    bool        // buried
+	open    bool        // guarded by the quota, which may count it off again
 
 	lease lease // guarded by the keeper
 }
@@ -62,13 +64,17 @@ func (r *run) screen(ds []*delivery, next *[]*delivery) []*delivery {
 		switch {
 		case r.keeper.lost(d):
 			r.keeper.end(d)
+			r.quota.decide(d, false)
 			r.lose(d)
 		case !due.IsZero() && time.Now().Before(due):
+			r.quota.decide(d, false)
 			r.putOff(d, due, next)
 		case r.MaxReceives > 0 && d.receives > r.MaxReceives:
+			r.quota.decide(d, true)
 			d.err = fmt.Errorf("received %d times, and not settled the last time", d.receives)
 			r.settle(d, next, 0)
 		default:
+			r.quota.decide(d, true)
 			kept = append(kept, d)
 		}
 	}
@@ -133,13 +139,19 @@ func (r *run) tell(d *delivery, took time.Duration) {
 	}
 	if r.OnDone != nil {
 		r.OnDone(Done{Message: d.message, Err: d.err, Took: took})
-	} else if d.err != nil && !panicked {
+	} else if d.err != nil && !panicked && !d.dead {
 		r.log.Error("workers: a message was not handled", d.with("error", d.err)...)
 	}
 }
 
-// with returns what a log line says of a delivery.
+// with returns what a log line says of a delivery. Of errors it says their text alone:
+// a slog.TextHandler writes all the frames that those of the Go CDK have.
 func (d *delivery) with(args ...any) []any {
+	for i, a := range args {
+		if err, ok := a.(error); ok {
+			args[i] = err.Error()
+		}
+	}
 	return append([]any{"id", d.id, "receive_count", d.receives}, args...)
 }
 
@@ -159,8 +171,15 @@ func (r *run) proceed(d *delivery, next *[]*delivery) {
 		r.giveBackAll(r.groups.close(d))
 		return
 	}
-	if behind := r.groups.leave(d); behind != nil {
+	behind := r.groups.leave(d)
+	if behind == nil {
+		return
+	}
+	if behind = r.admit(behind); behind != nil {
 		*next = append(*next, behind)
+	}
+	if r.quota.spent() {
+		r.gate.interrupt() // the dispatcher, which need not wait for a message any more
 	}
 }
 

@@ -38,6 +38,9 @@ func (r *run) newIntake(s Share) (*intake, error) {
 	if r.MaxReceives > 0 && !in.can.details {
 		return nil, fmt.Errorf("MaxReceives is %d, and the backend of the queue does not tell how often a message was received", r.MaxReceives)
 	}
+	if dead := r.DeadLetter; dead != nil && dead.Name() != "" && s.Queue.Name() != "" && dead.FIFO() != s.Queue.FIFO() {
+		return nil, fmt.Errorf("Consumer.DeadLetter is %s for %s; the dead-letter queue of a FIFO queue must be a FIFO queue, and that of a standard queue a standard queue", dead.Name(), s.Queue.Name())
+	}
 	if r.Visibility == nil {
 		in.receiver = &receiver{Queue: s.Queue}
 		return in, nil
@@ -86,7 +89,7 @@ func (in *intake) await(ctx context.Context, failed error) error {
 	if gcerrors.Code(failed) != gcerrors.NotFound || !in.run.WaitForQueue || !in.can.reopen {
 		return fmt.Errorf("receive: %w", failed)
 	}
-	in.run.log.Warn("workers: the queue does not exist; waiting for it", "queue", in.queue.Name(), "error", failed)
+	in.run.log.Warn("workers: the queue does not exist; waiting for it", "queue", in.queue.Name(), "error", failed.Error())
 	for pause := firstLook; ; pause = min(2*pause, mostLook) {
 		sleep(ctx, pause)
 		if ctx.Err() != nil {

@@ -73,7 +73,7 @@ func Log(to *slog.Logger) Middleware {
 				}
 				if err != nil {
 					level, text = slog.LevelError, "workers: a message was not handled"
-					attrs = append(attrs, slog.Any("error", err))
+					attrs = append(attrs, slog.String("error", err.Error()))
 				}
 				logger.LogAttrs(ctx, level, text, attrs...)
 			}()

@@ -143,6 +143,8 @@ func (r *run) bury(d *delivery, v verdict) bool {
 	}
 	r.stats.failed.Add(1)
 	r.stats.dead.Add(1)
+	d.dead = true
+	r.log.Warn("workers: a message was buried", d.with("reason", d.err)...)
 	if r.DeadLetter != nil {
 		d.moved = true
 		if err := r.ack(d); err != nil {

@@ -1,10 +1,12 @@
 package workers_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"reflect"
 	"runtime"
 	"strings"
@@ -312,4 +314,42 @@ func TestAMarkedErrorIsStillTheErrorThatWasMarked(t *testing.T) {
 			t.Errorf("%s of nil is %v", name, err)
 		}
 	}
+}
+
+func TestEachBuriedMessageIsOneLineInTheLog(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		q, dead := p.queue("work", bus.QueueSettings{}), p.queue("dead", bus.QueueSettings{})
+		send(t, q, "a")
+		framed := q.Topic.Send(t.Context(), new(pubsub.Message)) // an error that has frames, for %+v
+		var logged bytes.Buffer
+		var id string
+		c := &workers.Consumer{Queue: q, DeadLetter: dead, Max: 1, Logger: slog.New(slog.NewTextHandler(&logged, nil)), Handler: func(_ context.Context, m *pubsub.Message) error {
+			id = bus.Details(m).ID
+			return workers.Permanent(fmt.Errorf("no such donor: %w", framed))
+		}}
+		if err := c.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		line := logged.String()
+		if strings.Count(line, "\n") != 1 || !strings.Contains(line, `msg="workers: a message was buried" id=`+id+` receive_count=1 reason=`) {
+			t.Errorf("the log is\n%s\nwant one line with id, count and reason", line)
+		}
+	})
+}
+
+func TestADeadLetterQueueOfTheOtherTypeIsRefusedAtTheStart(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		standard, fifo := p.queue("work", bus.QueueSettings{}), p.queue("work.fifo", bus.QueueSettings{})
+		for _, c := range []*workers.Consumer{
+			{Queue: standard, DeadLetter: fifo},
+			{Queue: fifo, DeadLetter: standard},
+			{Queues: []workers.Share{{Queue: standard}, {Queue: fifo}}, DeadLetter: p.queue("dead", bus.QueueSettings{})},
+		} {
+			c.Handler, _ = record()
+			err := c.Run(t.Context())
+			if err == nil || !strings.Contains(err.Error(), "the dead-letter queue of a FIFO queue must be a FIFO queue") {
+				t.Errorf("%s to %s: %v; want an error that says what is allowed", c.DeadLetter.Name(), "the other type", err)
+			}
+		}
+	})
 }

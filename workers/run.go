@@ -17,7 +17,7 @@ type run struct {
 	handle  Handler
 	log     *slog.Logger
 	intakes []*intake
-	taken   int // deliveries that the dispatcher has had from the intakes
+	quota   *quota
 
 	slots    *slots
 	keeper   keeper
@@ -35,7 +35,7 @@ type run struct {
 }
 
 func (c *Consumer) begin(ctx context.Context) (*run, error) {
-	r := &run{Consumer: c, log: c.logger(), slots: newSlots(max(1, c.Concurrency), c.TargetTime)}
+	r := &run{Consumer: c, log: c.logger(), quota: newQuota(c.Max), slots: newSlots(max(1, c.Concurrency), c.TargetTime)}
 	if c.Handler != nil {
 		r.handle = c.handler()
 	}
@@ -62,7 +62,7 @@ func (c *Consumer) begin(ctx context.Context) (*run, error) {
 // receive receives and starts handlers until ctx ends, Max is reached, or a
 // subscription fails.
 func (r *run) receive(ctx context.Context) error {
-	for !r.full() {
+	for !r.quota.over(ctx) {
 		phase, end, ok := r.gate.open(ctx)
 		if !ok {
 			return nil
@@ -79,14 +79,11 @@ func (r *run) receive(ctx context.Context) error {
 	return nil
 }
 
-// full reports whether Max is reached.
-func (r *run) full() bool { return r.Max > 0 && r.taken >= r.Max }
-
 // dispatch starts handlers until ctx ends, Max is reached, or a subscription fails.
 func (r *run) dispatch(ctx context.Context) error {
 	source, end := r.source(ctx)
 	defer end()
-	for !r.full() {
+	for !r.quota.over(ctx) {
 		if !r.slots.take(ctx) {
 			return nil
 		}
@@ -137,10 +134,13 @@ func (r *run) gather(ctx context.Context, s source) ([]*delivery, error) {
 // Max is reached.
 func (r *run) next(ctx context.Context, s source) (*delivery, error) {
 	for {
-		if d := r.held.next(); d != nil {
-			return d, nil
+		if r.quota.spent() {
+			return nil, nil
 		}
-		if r.full() || ctx.Err() != nil {
+		if d := r.held.next(); d != nil {
+			return r.admit(d), nil
+		}
+		if ctx.Err() != nil {
 			return nil, nil
 		}
 		if r.Limiter != nil {
@@ -155,11 +155,20 @@ func (r *run) next(ctx context.Context, s source) (*delivery, error) {
 		if d == nil {
 			return nil, err
 		}
-		r.taken++
 		if r.groups.enter(d) {
-			return d, nil
+			return r.admit(d), nil
 		}
 	}
+}
+
+// admit returns a delivery that is to be handled or, if Max was reached meanwhile,
+// gives it back and returns nil.
+func (r *run) admit(d *delivery) *delivery {
+	if r.quota.take(d) {
+		return d
+	}
+	r.giveBackAll(append([]*delivery{d}, r.groups.close(d)...))
+	return nil
 }
 
 // work has messages handled, and then those that wait behind them in their groups.
