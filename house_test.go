@@ -53,13 +53,15 @@ var mayImport = map[string][]string{
 	"bus/bustest":               {"bus", "bus/driver", "bus/spec"},
 	"internal/origin":           {},
 	"workers":                   {"bus"},
-	"lab":                       {".", "bus", "workers"},
+	"watch":                     {},
+	"watch/live":                {"bus", "watch", "workers"},
+	"lab":                       {".", "bus", "watch", "watch/live", "workers"},
 }
 
 // standardOnly are the packages that import nothing from outside, but for what
 // mayImportOutside says: sqsd reads YAML, which the standard library does not.
 var standardOnly = []string{".", "bus/spec", "bus/engine", "bus/topics", "bus/sigv4", "bus/sqsserver", "bus/snsserver",
-	"bus/internal/accesspolicy", "bus/internal/inprocess", "bus/internal/protocoltest", "internal/origin", "cmd/sqsd"}
+	"bus/internal/accesspolicy", "bus/internal/inprocess", "bus/internal/protocoltest", "internal/origin", "watch", "cmd/sqsd"}
 
 var mayImportOutside = map[string][]string{"cmd/sqsd": {"go.yaml.in/yaml/v3"}}
 
