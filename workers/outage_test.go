@@ -48,6 +48,60 @@ func TestAConsumerOutlastsAnEndpointThatIsAway(t *testing.T) {
 	})
 }
 
+// However many requests are under way, each open queue has its line when it is away, and
+// one when it answers again.
+func TestAConsumerAndAProducerGoOnAfterAnOutageOfTwoLinesInTheLog(t *testing.T) {
+	onSQS(t, func(t *testing.T, p *place) {
+		in, out := p.queue("in", bus.QueueSettings{}), p.queue("out", bus.QueueSettings{})
+		handler, handled := record()
+		stop := start(t, &workers.Consumer{Queue: in, Concurrency: 16, Logger: quiet, Handler: func(ctx context.Context, m *pubsub.Message) error {
+			if err := idle(ctx, time.Second); err != nil {
+				return err
+			}
+			return handler(ctx, m)
+		}})
+		p.fill("in", 2000)
+		producer := &workers.Producer{Queue: out, Source: workers.Repeat([]byte("a")), Count: 3600, Every: time.Second, Concurrency: 8, SendTimeout: time.Hour}
+		sent := make(chan error, 1)
+		go func() { sent <- producer.Run(t.Context()) }()
+		for range 2 {
+			time.Sleep(30 * time.Second)
+			p.wire.lose(all)
+			time.Sleep(10 * time.Minute)
+			p.wire.lose(nil)
+			time.Sleep(5 * time.Minute)
+		}
+		if err := <-sent; err != nil || producer.Sent() != 3600 {
+			t.Errorf("%d messages were sent: %v; want all 3600", producer.Sent(), err)
+		}
+		time.Sleep(time.Hour)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		got := handled()
+		slices.Sort(got)
+		if got = slices.Compact(got); len(got) != 2000 {
+			t.Errorf("%d messages were handled, want all 2000", len(got))
+		}
+		synctest.Wait()
+		for _, q := range []*bus.Queue{in, out} {
+			var told []string
+			for line := range strings.Lines(p.log.String()) {
+				switch {
+				case !strings.Contains(line, "queue="+q.URL()+" "):
+				case strings.Contains(line, "does not answer") && strings.Contains(line, " action=") && strings.Contains(line, errCut.Error()):
+					told = append(told, "away")
+				case strings.Contains(line, "answers again") && strings.Contains(line, " away=10m"):
+					told = append(told, "there")
+				}
+			}
+			if !slices.Equal(told, []string{"away", "there", "away", "there"}) {
+				t.Errorf("of %s the log says %v:\n%s\nwant two lines for each of two outages", q.Name(), told, p.log)
+			}
+		}
+	})
+}
+
 func TestAConsumerWaitsForAQueueThatIsGoneAndComesAgain(t *testing.T) {
 	onPlaces(t, func(t *testing.T, p *place) {
 		for name, visibility := range map[string]*time.Duration{"work": nil, "own": new(20 * time.Second)} {

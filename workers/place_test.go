@@ -1,6 +1,7 @@
 package workers_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,8 @@ type place struct {
 	t    *testing.T
 	mux  *bus.Mux
 	base string
-	wire *wire // to the endpoint; nil on membus
+	wire *wire         // to the endpoint; nil on membus
+	log  *bytes.Buffer // of sqsbus
 
 	engine *engine.Engine // of membus
 }
@@ -48,8 +50,8 @@ func onPlaces(t *testing.T, test func(t *testing.T, p *place)) {
 // onSQS runs a test on sqsbus over sqsserver.
 func onSQS(t *testing.T, test func(t *testing.T, p *place)) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &place{t: t, mux: new(bus.Mux), base: "http://127.0.0.1:9324/000000000000/", wire: newWire()}
-		sqsbus.New(&sqsbus.Options{HTTPClient: p.wire, Logger: quiet}).Register(p.mux)
+		p := &place{t: t, mux: new(bus.Mux), base: "http://127.0.0.1:9324/000000000000/", wire: newWire(), log: new(bytes.Buffer)}
+		sqsbus.New(&sqsbus.Options{HTTPClient: p.wire, Logger: slog.New(slog.NewTextHandler(p.log, nil))}).Register(p.mux)
 		test(t, p)
 	})
 }

@@ -41,7 +41,8 @@
 //
 // # Outages
 //
-// The backends go on by themselves when their endpoint is away and comes again. A queue
+// The backends go on by themselves when their endpoint is away and comes again, with one
+// line in the log for each; a [Producer] does so if its SendTimeout is longer. A queue
 // that does not exist ends Run, unless Consumer.WaitForQueue is set. When an endpoint
 // takes no acknowledgements any more the consumer stops receiving, until it does.
 //

@@ -35,8 +35,8 @@ type Options struct {
 	// endpoint go before its own. Its Retryer and HTTPClient are not used.
 	Config *aws.Config
 
-	// Logger is told of retries and of acknowledgements that came too late; nil
-	// means slog.Default().
+	// Logger is told when a queue does not answer, and when it answers again, and of
+	// acknowledgements that came too late; nil means slog.Default().
 	Logger *slog.Logger
 
 	// Meter counts the requests of all queues; nil means a new one.

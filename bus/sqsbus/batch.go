@@ -31,7 +31,7 @@ func (q *queue) SendBatch(ctx context.Context, ms []*cdk.Message) []error {
 	}
 	sender, most := q.sender, 200
 	if spec.IsFIFOName(q.url) {
-		sender, most = newSender(q.client, q.url, q.log), spec.MaxBatchEntries
+		sender, most = newSender(q.client, q.url, q.traffic), spec.MaxBatchEntries
 	}
 	for len(entries) > 0 {
 		if err := ctx.Err(); err != nil {

@@ -149,9 +149,9 @@ func (b *Backend) load(ctx context.Context, a *address) (aws.Config, error) {
 
 // stack adds the middlewares of every request: [metering] counts each try that
 // [patience] makes, and [zeros] writes what the SDK leaves out.
-func (b *Backend) stack(cfg aws.Config, queue string) func(*middleware.Stack) error {
-	patient := &patience{log: b.options.Logger, credentials: cfg.Credentials}
-	counted := &metering{meter: b.options.Meter, queue: queue}
+func (b *Backend) stack(cfg aws.Config, t *traffic) func(*middleware.Stack) error {
+	patient := &patience{outage: &t.outage, credentials: cfg.Credentials}
+	counted := &metering{meter: b.options.Meter, traffic: t}
 	return func(s *middleware.Stack) error {
 		return firstError(
 			s.Initialize.Add(patient, middleware.Before),
@@ -172,11 +172,11 @@ func firstError(errs ...error) error {
 
 // newSQS returns the client that makes a queue's requests. It does not check sums
 // by itself: see checkSum.
-func (b *Backend) newSQS(cfg aws.Config, queue string) *sqs.Client {
+func (b *Backend) newSQS(cfg aws.Config, t *traffic) *sqs.Client {
 	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
 		o.DisableMessageChecksumValidation = true
 		o.EndpointResolverV2 = &resolvedOnce{EndpointResolverV2: sqs.NewDefaultEndpointResolverV2()}
-		o.APIOptions = append(o.APIOptions, b.stack(cfg, queue))
+		o.APIOptions = append(o.APIOptions, b.stack(cfg, t))
 	})
 }
 
@@ -200,8 +200,8 @@ func (r *resolvedOnce) ResolveEndpoint(ctx context.Context, p sqs.EndpointParame
 }
 
 // newSNS returns the client that makes a topic's requests.
-func (b *Backend) newSNS(cfg aws.Config, topic string) *sns.Client {
+func (b *Backend) newSNS(cfg aws.Config, t *traffic) *sns.Client {
 	return sns.NewFromConfig(cfg, func(o *sns.Options) {
-		o.APIOptions = append(o.APIOptions, b.stack(cfg, topic))
+		o.APIOptions = append(o.APIOptions, b.stack(cfg, t))
 	})
 }

@@ -91,7 +91,7 @@ func (b *Backend) account(ctx context.Context, u *url.URL, nameless bool) (*addr
 	if place == "" {
 		place = cfg.Region
 	}
-	return a, b.newSQS(cfg, place), closeIdle, nil
+	return a, b.newSQS(cfg, b.traffic(place)), closeIdle, nil
 }
 
 // someARN returns the ARN of one of the queues named, of which one must exist: no

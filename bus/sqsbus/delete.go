@@ -22,9 +22,9 @@ type deleter struct {
 	join       joiner[*delivery, struct{}]
 }
 
-func newDeleter(ctx context.Context, client *sqs.Client, queue string, ds *deliveries, log *slog.Logger) *deleter {
+func newDeleter(ctx context.Context, client *sqs.Client, queue string, ds *deliveries, log *slog.Logger, t *traffic) *deleter {
 	d := &deleter{client: client, queue: queue, ctx: ctx, deliveries: ds, log: log}
-	d.join.send, d.join.ctx, d.join.log, d.join.action = d.request, ctx, log, "DeleteMessageBatch"
+	d.join.send, d.join.ctx, d.join.outage, d.join.action = d.request, ctx, &t.outage, "DeleteMessageBatch"
 	d.join.linger = ackLinger
 	if spec.IsFIFOName(queue) {
 		d.join.linger = linger // the next message of the group waits for it

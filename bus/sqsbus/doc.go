@@ -72,11 +72,12 @@
 // has its own outcome.
 //
 // A request is tried again for as long as AWS has faults of its own, throttles, or
-// cannot be reached, until the context of the call ends; retries are logged. So it
-// is when this machine's clock was wrong, and when credentials have expired that
-// are renewed by who issues them. What no retry can help is returned at once, and
-// ends the Subscription: access that is denied, a queue that does not exist, a
-// request that is invalid. Controls are tried five times.
+// cannot be reached, until the context of the call ends. So it is when this machine's
+// clock was wrong, and when credentials have expired that are renewed by who issues
+// them. The log has a line when requests to a queue begin to fail twice in a row, and
+// one when all are answered again, however many are under way. What no retry can help is
+// returned at once, and ends the Subscription: access that is denied, a queue that does
+// not exist, a request that is invalid. Controls are tried five times.
 //
 // A ReceiveMessage asks for one message until the consumer has shown its pace, and
 // for up to ten if it takes them within a second, and within a quarter of the

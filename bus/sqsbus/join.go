@@ -3,7 +3,6 @@ package sqsbus
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"runtime"
 	"slices"
 	"sync"
@@ -37,9 +36,8 @@ type joiner[E, R any] struct {
 	ctx context.Context
 	// linger is how long an entry waits for others.
 	linger time.Duration
-	// log is told of entries that fail again and again, with the action of send;
-	// nil means nobody is.
-	log    *slog.Logger
+	// outage is told of entries that fail, with the action of send; nil means nobody is.
+	outage *outage
 	action string
 
 	mu      sync.Mutex // guards all below
@@ -222,8 +220,14 @@ func (j *joiner[E, R]) run(batch []*entry[E, R], answered func()) {
 // again adds an entry that failed again after a while.
 func (j *joiner[E, R]) again(e *entry[E, R], err error) {
 	e.tries++
-	if j.log != nil && e.tries%10 == 0 {
-		logRetry(j.log, j.action, e.tries, err)
+	if j.outage != nil {
+		j.outage.failed(j.action, e.tries, err)
+		if answer := e.answer; e.tries == 1 {
+			e.answer = func(o outcome[R]) {
+				j.outage.ended(true, o.err == nil)
+				answer(o)
+			}
+		}
 	}
 	j.work.Go(func() {
 		if sleep(e.ctx, backoff(e.tries)) {

@@ -74,8 +74,8 @@ func (m *Meter) add(queue, action string, failed bool, messages, bytes int) {
 // metering is the middleware that counts every try of a request. It stands within
 // [patience].
 type metering struct {
-	meter *Meter
-	queue string
+	meter   *Meter
+	traffic *traffic
 }
 
 func (*metering) ID() string { return "OmnibusMetering" }
@@ -91,7 +91,9 @@ func (m *metering) HandleInitialize(ctx context.Context, in middleware.Initializ
 			bytes += messageSize(m.Body, m.MessageAttributes, attribute)
 		}
 	}
-	m.meter.add(m.queue, middleware.GetOperationName(ctx), err != nil, messages, bytes)
+	action := middleware.GetOperationName(ctx)
+	m.meter.add(m.traffic.queue, action, err != nil, messages, bytes)
+	m.traffic.meter.add(m.traffic.queue, action, err != nil, messages, bytes)
 	return out, metadata, err
 }
 

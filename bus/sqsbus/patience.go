@@ -3,7 +3,6 @@ package sqsbus
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -29,7 +28,7 @@ import (
 // that is denied, a queue that does not exist and a request that is invalid fail at
 // once. Controls are tried five times, since somebody waits for their answer.
 type patience struct {
-	log         *slog.Logger
+	outage      *outage
 	credentials aws.CredentialsProvider // nil if there are none
 	answered    atomic.Bool             // some request has been answered
 }
@@ -52,14 +51,18 @@ func (p *patience) HandleInitialize(ctx context.Context, in middleware.Initializ
 		out, metadata, err = p.try(ctx, in, next)
 		if err == nil {
 			p.answered.Store(true)
+			p.outage.ended(try > 1, true)
 			return out, metadata, nil
 		}
 		err = coded(err)
-		if ctx.Err() != nil || !p.transient(ctx, err) || !patient && try == controlTries {
+		refused := ctx.Err() == nil && !p.transient(ctx, err)
+		if refused || ctx.Err() != nil || !patient && try == controlTries {
+			p.outage.ended(try > 1, refused)
 			return out, metadata, err
 		}
-		logRetry(p.log, op, try, err)
+		p.outage.failed(op, try, err)
 		if !sleep(ctx, backoff(try)) {
+			p.outage.ended(true, false)
 			return out, metadata, ctx.Err()
 		}
 	}
@@ -146,13 +149,6 @@ func (p *patience) unanswered(err error) bool {
 		return true
 	}
 	return retryable.IsErrorRetryable(err) == aws.TrueTernary // a name that does not resolve is none of these
-}
-
-// logRetry logs, after the first try and every tenth, that there will be another.
-func logRetry(log *slog.Logger, action string, tries int, err error) {
-	if tries == 1 || tries%10 == 0 {
-		log.Warn("sqsbus: will retry", "action", action, "tries", tries, "error", err)
-	}
 }
 
 // backoff returns how long to wait after so many tries: twice as long after each,

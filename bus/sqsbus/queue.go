@@ -18,6 +18,7 @@ import (
 // A queue is an open queue: its sending end, and what its receivers share.
 type queue struct {
 	client    *sqs.Client
+	traffic   *traffic
 	url       string
 	name      string
 	topicARN  string // of the topic whose envelopes are opened, or ""
@@ -52,14 +53,15 @@ type receiving struct {
 
 func (b *Backend) openQueue(cfg aws.Config, a *address, closeIdle func()) *receiving {
 	log := b.options.Logger
+	t := b.traffic(a.queue)
 	q := &queue{
-		client: b.newSQS(cfg, a.queue), url: a.queue, name: a.name, topicARN: a.sns, log: log, closeIdle: closeIdle,
+		client: b.newSQS(cfg, t), traffic: t, url: a.queue, name: a.name, topicARN: a.sns, log: log, closeIdle: closeIdle,
 		deliveries: new(deliveries),
 	}
 	q.ctx, q.end = context.WithCancel(context.Background())
-	q.sender = newSender(q.client, q.url, log)
-	q.deleter = newDeleter(q.ctx, q.client, q.url, q.deliveries, log)
-	q.changer = newChanger(q.ctx, q.client, q.url, q.deliveries, log)
+	q.sender = newSender(q.client, q.url, t)
+	q.deleter = newDeleter(q.ctx, q.client, q.url, q.deliveries, log, t)
+	q.changer = newChanger(q.ctx, q.client, q.url, q.deliveries, t)
 	q.own = &ownVisibility{client: q.client, queue: q.url, log: log}
 	q.sending = &sending{client: q.client, sender: q.sender}
 	q.topic = pubsub.NewTopic(q.sending, sendBatches)

@@ -5,7 +5,6 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"time"
 
@@ -26,9 +25,9 @@ type sender struct {
 	join   joiner[types.SendMessageBatchRequestEntry, types.SendMessageBatchResultEntry]
 }
 
-func newSender(client *sqs.Client, queue string, log *slog.Logger) *sender {
+func newSender(client *sqs.Client, queue string, t *traffic) *sender {
 	s := &sender{client: client, queue: queue}
-	s.join.send, s.join.log, s.join.action = s.request, log, "SendMessageBatch"
+	s.join.send, s.join.outage, s.join.action = s.request, &t.outage, "SendMessageBatch"
 	s.join.linger = linger
 	s.join.maxBytes = spec.MaxMessageBytes
 	s.join.size = func(e types.SendMessageBatchRequestEntry) int { return entrySize(&e) }

@@ -31,7 +31,8 @@ type stock struct {
 }
 
 func (b *Backend) openStock(ctx context.Context, cfg aws.Config, a *address, closeIdle func()) *stock {
-	controls := &queue{client: b.newSQS(cfg, a.queue), url: a.queue, name: a.name, log: b.options.Logger}
+	t := b.traffic(a.queue)
+	controls := &queue{client: b.newSQS(cfg, t), traffic: t, url: a.queue, name: a.name, log: b.options.Logger}
 	controls.own = &ownVisibility{client: controls.client, queue: a.queue, log: b.options.Logger}
 	client, closeOwn := b.newStock(cfg, controls)
 	return &stock{
@@ -61,7 +62,7 @@ func (b *Backend) newStock(cfg aws.Config, q *queue) (client *sqs.Client, closeI
 		o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error {
 			return firstError(
 				s.Initialize.Add(leaseEnds{q.own}, middleware.Before),
-				s.Initialize.Add(&metering{meter: b.options.Meter, queue: q.url}, middleware.After),
+				s.Initialize.Add(&metering{meter: b.options.Meter, traffic: q.traffic}, middleware.After),
 				s.Build.Add(zeros{}, middleware.Before),
 			)
 		})

@@ -279,7 +279,7 @@ func TestPermanentErrorsSurfaceAtOnceWithTheirCode(t *testing.T) {
 	}
 }
 
-func TestRetriesAreLoggedNowAndThen(t *testing.T) {
+func TestAnOutageIsTwoLinesInTheLog(t *testing.T) {
 	for name, misbehave := range map[string]func(*endpoint){
 		"requests": func(e *endpoint) { e.fault = aMinuteOf(faults["503"], "SendMessageBatch") },
 		"entries":  func(e *endpoint) { e.entry = failing("SendMessageBatch", "InternalError", 15) },
@@ -302,8 +302,10 @@ func TestRetriesAreLoggedNowAndThen(t *testing.T) {
 					t.Errorf("%d requests in %v", n, took)
 				}
 				shutDown(t, q)
-				if n := strings.Count(log.String(), "action=SendMessageBatch"); n < 1 || n > 3 {
-					t.Errorf("%d of %d requests were logged:\n%s", n, e.count("SendMessageBatch"), log.String())
+				lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+				if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "queue="+testQueue+" action=SendMessageBatch error=") ||
+					!strings.Contains(lines[1], "level=INFO") || !strings.Contains(lines[1], "queue="+testQueue+" away=1m") {
+					t.Errorf("after %d requests the log is\n%s\nwant a line when the queue goes away, and one when it answers", e.count("SendMessageBatch"), log.String())
 				}
 			})
 		})
@@ -359,4 +361,51 @@ func TestErrorKeepsWhatAWSSent(t *testing.T) {
 		}
 		shutDown(t, q)
 	})
+}
+
+// Deletions fail while receives are answered: the queue is not there again with each of
+// those. And a fault that the next try mends is not worth a line.
+func TestThatOneKindOfRequestFailsIsOneOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.create(t, "donors", spec.QueueSettings{})
+		var log strings.Builder
+		var mux bus.Mux
+		New(&Options{HTTPClient: e, Logger: slog.New(slog.NewTextHandler(&log, nil))}).Register(&mux)
+		q, err := mux.Open(t.Context(), testQueue+"?visibility=10m")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.set(func() { e.fault = every(2, faults["503"], "SendMessageBatch") })
+		for range 20 {
+			send(t, q, "m")
+		}
+		if log.Len() > 0 {
+			t.Errorf("of faults that a second try mends the log says\n%s", log.String())
+		}
+		e.set(func() { e.fault = aMinuteOf(faults["throttling"], "DeleteMessageBatch") })
+		for range 20 {
+			receive(t, q, time.Minute).Ack()
+			time.Sleep(2 * time.Second)
+		}
+		time.Sleep(time.Minute)
+		shutDown(t, q)
+		if n := strings.Count(log.String(), "\n"); n != 2 || !strings.Contains(log.String(), "action=DeleteMessageBatch") || !strings.Contains(log.String(), "answers again") {
+			t.Errorf("the log is\n%s\nwant two lines, of deletions", log.String())
+		}
+	})
+}
+
+// every returns a fault of every nth request of an action.
+func every(n int, f fault, action string) func(*call) *fault {
+	made := 0
+	return func(c *call) *fault {
+		if c.action != action {
+			return nil
+		}
+		if made++; made%n == 1 {
+			return &f
+		}
+		return nil
+	}
 }

@@ -2,7 +2,6 @@ package sqsbus
 
 import (
 	"context"
-	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -21,18 +20,20 @@ import (
 type topic struct {
 	end       *pubsub.Topic
 	publisher *publisher
+	traffic   *traffic
 	closeIdle func()
 }
 
 func (b *Backend) openTopic(ctx context.Context, cfg aws.Config, a *address, closeIdle func()) *topic {
-	p := newPublisher(b.newSNS(cfg, a.topicARN), a.topicARN, b.options.Logger)
+	t := b.traffic(a.topicARN)
+	p := newPublisher(b.newSNS(cfg, t), a.topicARN, t)
 	front := sns.NewFromConfig(cfg, func(o *sns.Options) {
-		o.APIOptions = append(o.APIOptions, b.stack(cfg, a.topicARN), func(s *middleware.Stack) error {
+		o.APIOptions = append(o.APIOptions, b.stack(cfg, t), func(s *middleware.Stack) error {
 			return s.Initialize.Add(p, middleware.Before)
 		})
 	})
 	end := awssnssqs.OpenSNSTopic(ctx, front, a.topicARN, &awssnssqs.TopicOptions{BatcherOptions: *sendBatches})
-	return &topic{end: end, publisher: p, closeIdle: closeIdle}
+	return &topic{end: end, publisher: p, traffic: t, closeIdle: closeIdle}
 }
 
 func (t *topic) Topic() *pubsub.Topic                   { return t.end }
@@ -58,9 +59,9 @@ type publisher struct {
 	join   joiner[types.PublishBatchRequestEntry, types.PublishBatchResultEntry]
 }
 
-func newPublisher(client *sns.Client, arn string, log *slog.Logger) *publisher {
+func newPublisher(client *sns.Client, arn string, t *traffic) *publisher {
 	p := &publisher{client: client, arn: arn}
-	p.join.send, p.join.log, p.join.action = p.request, log, "PublishBatch"
+	p.join.send, p.join.outage, p.join.action = p.request, &t.outage, "PublishBatch"
 	p.join.linger = linger
 	p.join.maxBytes = snsMessageBytes
 	p.join.size = func(e types.PublishBatchRequestEntry) int { return publishSize(&e) }

@@ -3,7 +3,6 @@ package sqsbus
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -30,9 +29,9 @@ type change struct {
 	timeout  time.Duration
 }
 
-func newChanger(ctx context.Context, client *sqs.Client, queue string, ds *deliveries, log *slog.Logger) *changer {
+func newChanger(ctx context.Context, client *sqs.Client, queue string, ds *deliveries, t *traffic) *changer {
 	c := &changer{client: client, queue: queue, deliveries: ds}
-	c.join.send, c.join.ctx, c.join.log, c.join.action = c.request, ctx, log, "ChangeMessageVisibilityBatch"
+	c.join.send, c.join.ctx, c.join.outage, c.join.action = c.request, ctx, &t.outage, "ChangeMessageVisibilityBatch"
 	c.join.linger = linger
 	return c
 }
