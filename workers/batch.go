@@ -18,6 +18,11 @@ import (
 // messages of the batch are lost. A message whose lease is lost is not acknowledged.
 type BatchHandler func(ctx context.Context, ms []*pubsub.Message) []error
 
+// A BatchMiddleware makes a batch handler of a batch handler. [TraceBatch] and
+// [MetricsBatch] return some, to be called with the handler that Consumer.BatchHandler
+// would be.
+type BatchMiddleware func(BatchHandler) BatchHandler
+
 // doBatch has a batch handled, and settles its messages.
 func (r *run) doBatch(batch []*delivery, next *[]*delivery) {
 	ms := make([]*pubsub.Message, len(batch))

@@ -171,7 +171,7 @@ func (c *Consumer) validate() error {
 		return errors.New("workers: Consumer.Handler is missing; it, or a BatchHandler, is required, and not both")
 	}
 	if c.BatchHandler != nil && len(c.Middleware) > 0 {
-		return errors.New("workers: Consumer.Middleware is for a Handler; a BatchHandler has none")
+		return errors.New("workers: Consumer.Middleware is for a Handler; call a BatchMiddleware with the BatchHandler itself")
 	}
 	if c.MaxReceives > 0 && c.DeadLetter == nil {
 		return fmt.Errorf("workers: Consumer.MaxReceives is %d without a DeadLetter queue; a queue's own number is in its redrive policy", c.MaxReceives)

@@ -28,10 +28,12 @@ import (
 // room for them among the ten, and as SQS's AWSTraceHeader; a message that has a
 // traceparent already keeps it. A consumer with the middleware [Trace] makes a span
 // "process QUEUE" of each delivery, with a link to the span that the message names.
-// The Go CDK's own spans are beneath those.
+// The Go CDK's own spans are beneath those. Around a [BatchHandler], [TraceBatch] makes
+// one span of a batch, with a link to the span of each of its messages.
 //
 // The metrics, each with the queue as messaging.destination.name, of a producer, of the
-// middleware [Metrics], and of [Telemetry.Watch]:
+// middleware [Metrics] and [MetricsBatch], of [Telemetry.Watch], and of
+// [Telemetry.WatchRequests]:
 //
 //	messaging.client.sent.messages        messages sent, or tried to; error.type if they were not
 //	messaging.client.operation.duration   seconds that a send took
@@ -42,7 +44,13 @@ import (
 //	omnibus.consumer.redelivered          of those, ones that had been received before
 //	omnibus.consumer.handled              messages handled and acknowledged
 //	omnibus.consumer.failed               messages whose handler failed
+//	omnibus.consumer.retried              of those, ones given back to be tried again
+//	omnibus.consumer.dead                 of those, ones that were buried
+//	omnibus.consumer.leases.renewed       leases renewed
 //	omnibus.consumer.leases.lost          leases lost before the message was handled or acknowledged
+//	omnibus.consumer.in_hand              messages received and not settled yet
+//	omnibus.requests                      requests made, with the action as rpc.method
+//	omnibus.requests.failed               of those, ones answered with an error or not at all
 type Telemetry struct {
 	TracerProvider trace.TracerProvider // nil means the global one, otel.GetTracerProvider()
 	MeterProvider  metric.MeterProvider // nil means the global one, otel.GetMeterProvider()
@@ -63,6 +71,7 @@ const (
 	serverAddressKey = attribute.Key("server.address")
 	serverPortKey    = attribute.Key("server.port")
 	errorTypeKey     = attribute.Key("error.type")
+	actionKey        = attribute.Key("rpc.method")
 )
 
 func (t *Telemetry) tracer() trace.Tracer {

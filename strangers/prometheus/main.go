@@ -54,6 +54,11 @@ func work(ctx context.Context, url string) error {
 		return err
 	}
 	defer unwatch()
+	unwatchRequests, err := new(workers.Telemetry).WatchRequests(q)
+	if err != nil {
+		return err
+	}
+	defer unwatchRequests()
 	p := &workers.Producer{Queue: q, Source: workers.Repeat([]byte(`{"name": "Harper Pierce"}`)), Every: time.Second}
 	sent := make(chan error, 1)
 	go func() { sent <- p.Run(ctx) }()
