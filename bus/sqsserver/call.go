@@ -41,8 +41,13 @@ var calls = sync.Pool{New: func() any {
 	return c
 }}
 
-// maxPooled keeps the memory of the rare large requests from staying.
-const maxPooled = 64 << 10
+// maxPooled keeps the memory of the rare large requests from staying. A batch of
+// messages of 10 KiB is not rare: made anew for each, its memory is more garbage than
+// what the messages take.
+const maxPooled = 256 << 10
+
+// firstRead is how much memory a large body gets before there are bytes to fill it.
+const firstRead = 64 << 10
 
 func newCall(s *Server, w http.ResponseWriter, r *http.Request) *call {
 	c := calls.Get().(*call)
@@ -83,9 +88,8 @@ func (c *call) read(action string) error {
 	}
 	buf := c.body
 	if n := int(c.req.ContentLength); n >= cap(buf) {
-		// One more, so that the last read can find the end; and no more than
-		// usual before there are bytes to fill it.
-		buf = make([]byte, 0, min(n+1, maxPooled))
+		// One more, so that the last read can find the end.
+		buf = make([]byte, 0, min(n+1, firstRead))
 	}
 	for {
 		if len(buf) == cap(buf) {

@@ -22,12 +22,14 @@ const (
 type intake struct {
 	next http.Handler
 	used atomic.Int64
+	heap headroom
 }
 
 var serviceUnavailable = failure{http.StatusServiceUnavailable, "ServiceUnavailable", "ServiceUnavailableException"}
 
 func (i *intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n := r.ContentLength
+	i.heap.note(n)
 	if n >= 0 && n <= smallBody {
 		i.next.ServeHTTP(w, r)
 		return

@@ -33,7 +33,9 @@
 // GET /queues. Topics are not in it.
 //
 // It uses one processor at a time; GOMAXPROCS in the environment sets another
-// number.
+// number. Messages of 10 KiB take about 1.1 times their bodies in memory, small ones
+// 300 bytes more than theirs and up to twice that; GOGC in the environment trades
+// memory for processor time.
 package main
 
 import (
