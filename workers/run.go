@@ -10,8 +10,9 @@ import (
 )
 
 // A run is what one call of Consumer.Run has. Its dispatcher, the goroutine that
-// calls receive, waits for a free handler and then for a message, and starts a
-// goroutine for each batch of messages; without a BatchHandler a batch is of one.
+// calls receive, waits for a free handler and then for a message, and passes each
+// batch of messages to a goroutine that is done with another, or to a new one; without
+// a BatchHandler a batch is of one.
 type run struct {
 	*Consumer
 	handle  Handler
@@ -24,6 +25,7 @@ type run struct {
 	groups   groups
 	held     held
 	handlers sync.WaitGroup
+	batches  chan []*delivery // to goroutines whose handlers are done
 
 	stopping  context.Context // ends when the run is to end soon: with Run's context, or when a queue has failed
 	receiving context.Context // ends with the dispatcher, or before
@@ -35,7 +37,7 @@ type run struct {
 }
 
 func (c *Consumer) begin(ctx context.Context) (*run, error) {
-	r := &run{Consumer: c, log: c.logger(), quota: newQuota(c.Max), slots: newSlots(max(1, c.Concurrency), c.TargetTime)}
+	r := &run{Consumer: c, log: c.logger(), quota: newQuota(c.Max), slots: newSlots(max(1, c.Concurrency), c.TargetTime), batches: make(chan []*delivery)}
 	if c.Handler != nil {
 		r.handle = c.handler()
 	}
@@ -99,7 +101,15 @@ func (r *run) dispatch(ctx context.Context) error {
 			}
 			continue
 		}
-		r.handlers.Go(func() { r.work(batch) })
+		select {
+		case r.batches <- batch:
+		default:
+			r.handlers.Go(func() {
+				for ok := true; ok; batch, ok = <-r.batches {
+					r.work(batch)
+				}
+			})
+		}
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ func (r *run) stop(hurry bool) {
 		r.hurry()
 	}
 	r.endReceiving()
+	close(r.batches)
 	r.release()
 	r.giveBackUnbegun(hurry)
 	r.handlers.Wait()

@@ -116,6 +116,9 @@ type subscription struct {
 	deleter  *deleter
 	topicARN string // of the topic whose envelopes are opened, or ""
 
+	acks   time.Time // when SendAcks, which is called once at a time, returned last
+	inARow int       // how many calls came less than ackRest after another
+
 	late       atomic.Int64 // acknowledgements that came too late
 	unanswered atomic.Int64 // acknowledgements that nothing is known of yet
 }
@@ -184,8 +187,9 @@ func milliseconds(s string) time.Time {
 	return time.UnixMilli(n)
 }
 
-// SendAcks passes the messages on to be deleted, and does not wait.
-func (s *subscription) SendAcks(_ context.Context, ids []cdk.AckID) error {
+// SendAcks passes the messages on to be deleted, and does not wait for that. It rests
+// when it is called often.
+func (s *subscription) SendAcks(ctx context.Context, ids []cdk.AckID) error {
 	for _, id := range ids {
 		d := id.(*delivery)
 		d.take()
@@ -196,7 +200,30 @@ func (s *subscription) SendAcks(_ context.Context, ids []cdk.AckID) error {
 		s.unanswered.Add(1)
 		s.deleter.ack(d, func(err error) { s.acked(d, err) })
 	}
+	s.rest(ctx)
 	return nil
+}
+
+const (
+	ackRest  = time.Millisecond // how long acknowledgements gather
+	manyAcks = 16               // calls of SendAcks, less than ackRest apart, after which they do
+)
+
+// rest lets acknowledgements gather when they come one after another. The portable
+// type calls SendAcks again when it returns, with all that came meanwhile, and each of
+// its calls costs about as much as the acknowledgement of a message.
+func (s *subscription) rest(ctx context.Context) {
+	now := time.Now()
+	if now.Sub(s.acks) < ackRest {
+		s.inARow++
+	} else {
+		s.inARow = 0
+	}
+	if s.inARow >= manyAcks && !s.receiver.fifo {
+		sleep(ctx, ackRest)
+		now = time.Now()
+	}
+	s.acks = now
 }
 
 // acked counts what became of an acknowledgement, and tells who asked. What

@@ -48,7 +48,7 @@ type joiner[E, R any] struct {
 	running int         // requests under way
 	crowded time.Time   // until when others are expected, since they have just been answered
 
-	work sync.WaitGroup // goroutines that make requests
+	work group // that make requests
 }
 
 // An outcome is what became of one entry.
@@ -230,7 +230,7 @@ func (j *joiner[E, R]) again(e *entry[E, R], err error) {
 		}
 	}
 	j.work.Go(func() {
-		if sleep(e.ctx, backoff(e.tries)) {
+		if sleep(e.ctx, before(e.ctx, backoff(e.tries))) {
 			j.add(false, e)
 			return
 		}

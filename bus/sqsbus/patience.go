@@ -61,7 +61,7 @@ func (p *patience) HandleInitialize(ctx context.Context, in middleware.Initializ
 			return out, metadata, err
 		}
 		p.outage.failed(op, try, err)
-		if !sleep(ctx, backoff(try)) {
+		if !sleep(ctx, before(ctx, backoff(try))) {
 			p.outage.ended(true, false)
 			return out, metadata, ctx.Err()
 		}
@@ -159,6 +159,15 @@ func backoff(tries int) time.Duration {
 		d = min(d, firstBackoff<<(tries-1))
 	}
 	return d/2 + rand.N(d/2+1)
+}
+
+// before returns d, or half of the time that is left to ctx if that is shorter: what is
+// to be done in time, such as a renewal, has more tries towards its end.
+func before(ctx context.Context, d time.Duration) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		d = min(d, max(time.Until(deadline)/2, firstBackoff))
+	}
+	return d
 }
 
 // sleep waits for d, and reports false if ctx ended before.

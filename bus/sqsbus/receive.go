@@ -40,7 +40,7 @@ type receiver struct {
 
 	ctx  context.Context // of all requests
 	end  context.CancelFunc
-	work sync.WaitGroup // goroutines that make requests
+	work group // that make requests
 
 	mu      sync.Mutex // guards all below
 	buffer  []*delivery
@@ -223,10 +223,9 @@ func (r *receiver) start(n int, wait time.Duration) {
 	p := &poll{cancel: cancel, began: time.Now()}
 	r.polls[p] = struct{}{}
 	r.long = wait > 0
-	visibility := r.visibility
 	r.work.Go(func() {
 		defer cancel()
-		got, err := r.request(ctx, n, wait, visibility)
+		got, err := r.request(ctx, n, wait)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.polls, p)
@@ -247,7 +246,7 @@ func (r *receiver) start(n int, wait time.Duration) {
 }
 
 // request makes one request and returns what came.
-func (r *receiver) request(ctx context.Context, n int, wait time.Duration, asked *time.Duration) ([]*delivery, error) {
+func (r *receiver) request(ctx context.Context, n int, wait time.Duration) ([]*delivery, error) {
 	in := &sqs.ReceiveMessageInput{
 		QueueUrl:              &r.queue,
 		MaxNumberOfMessages:   int32(n),
@@ -257,8 +256,8 @@ func (r *receiver) request(ctx context.Context, n int, wait time.Duration, asked
 		AttributeNames: allSystem,
 	}
 	var visibility time.Duration
-	if asked != nil {
-		visibility = *asked
+	if r.visibility != nil {
+		visibility = *r.visibility
 		in.VisibilityTimeout = orZero(seconds(visibility))
 	} else {
 		var err error
