@@ -82,13 +82,7 @@ func (k Keys) Verify(r *http.Request, body []byte, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	hash := sha256.Sum256([]byte(canonical))
-	text := algorithm + "\n" + s.time + "\n" + s.scope + "\n" + hex.EncodeToString(hash[:])
-	key := []byte("AWS4" + secret)
-	for part := range strings.SplitSeq(s.scope, "/") {
-		key = mac(key, part)
-	}
-	if !hmac.Equal(mac(key, text), s.value) {
+	if !hmac.Equal(s.of(canonical, secret), s.value) {
 		return fmt.Errorf("%w: check the secret access key of %.80q, and that nothing between changed the request", ErrMismatch, s.id)
 	}
 	return nil

@@ -92,6 +92,27 @@ func TestWhatTheSDKSignsIsTaken(t *testing.T) {
 	}
 }
 
+// Our own signature is the one that the SDK makes.
+func TestSignSignsAsTheSDKDoes(t *testing.T) {
+	for _, target := range []string{"", "AmazonSQS.SendMessage"} {
+		ours, theirs := request(t, "POST", "http://h:9324/", "a body"), request(t, "POST", "http://h:9324/", "a body")
+		for _, r := range []*http.Request{ours, theirs} {
+			r.Header = http.Header{}
+			if target != "" {
+				r.Header.Set("X-Amz-Target", target)
+			}
+		}
+		if err := sigv4.Sign(ours, []byte("a body"), "AKIDDONORS", "a secret", "us-east-1", "sqs", noon); err != nil {
+			t.Fatal(err)
+		}
+		theirs.ContentLength = 0 // which the SDK would sign too
+		sign(t, theirs, "a body", "AKIDDONORS", "a secret")
+		if got, want := ours.Header.Get("Authorization"), theirs.Header.Get("Authorization"); got != want {
+			t.Errorf("signed as\n%s\nthe SDK signs\n%s", got, want)
+		}
+	}
+}
+
 func TestWhatIsNotSignedByAKeyIsRefused(t *testing.T) {
 	for _, test := range []struct {
 		what   string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
 
 	"omnibus/bus/engine"
@@ -13,12 +14,13 @@ type endpoint struct {
 	*sqsserver.Server
 	topics *snsserver.Server
 	all    http.Handler
+	base   string // what links begin with that no request asks for
 }
 
 func newEndpoint(c *config) *endpoint {
 	queues := sqsserver.New(c.options(engine.New(&engine.Options{Lenient: c.lenient})))
 	topics := snsserver.New(&snsserver.Options{Queues: queues, Region: c.region, Account: c.account, Base: queues.Base})
-	return &endpoint{queues, topics, snsserver.Beside(topics, queues)}
+	return &endpoint{queues, topics, snsserver.Beside(topics, queues), cmp.Or(c.externalURL, "http://"+c.addr)}
 }
 
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.all.ServeHTTP(w, r) }

@@ -46,7 +46,17 @@ Example:
   sqsd -lenient -queues queues.yaml
 
 where queues.yaml has queues by name, each with its attributes as CreateQueue takes
-them, its tags, and its dead-letter queue by name, and may be
+them, its tags, and its dead-letter queue by name; topics with their subscriptions; and
+places, which are other regions and accounts. It may be
+  queues:
+    donors: {VisibilityTimeout: 60}
+  topics:
+    news:
+      subscriptions:
+        - {queue: donors, raw: true, filter: {kind: [large]}}
+  places:
+    - {region: eu-west-1, account: "123456789012", queues: {donors: {}}}
+or, of nothing but queues,
   donors:
     VisibilityTimeout: 60
     dlq: donors-dead
@@ -82,13 +92,13 @@ func parse(args []string, stdout io.Writer) (*config, error) {
 	})
 	f.StringVar(&c.region, "region", "us-east-1", "`region` of requests that are not signed")
 	f.StringVar(&c.account, "account", "000000000000", "account `id` of requests whose access key is not 12 digits")
-	f.StringVar(&c.queues, "queues", "", "`file` of queues to create at start, in YAML or JSON")
+	f.StringVar(&c.queues, "queues", "", "`file` of queues and topics to create at start, in YAML or JSON")
 	f.BoolVar(&c.lenient, "lenient", false, "let queues be purged, and names of deleted ones used again, within a minute")
 	f.StringVar(&c.externalURL, "external-url", "", "`URL` that queue URLs begin with; default what a request was sent to, or what a proxy's X-Forwarded-Proto, -Host and -Prefix say")
 	f.BoolVar(&c.inspect, "inspect", false, "serve GET /messages?QueueUrl=…, GET /queues and POST /reset, for tests, beyond loopback too")
 	f.StringVar(&c.log, "log", "", "log each request to standard error, in the `format` text or json")
 	f.BoolVar(&c.healthcheck, "healthcheck", false, "ask the sqsd that listens on -addr whether it runs, and exit with 0 or 1")
-	f.BoolVar(&c.dump, "dump", false, "print the queues of the sqsd that listens on -addr as a file for -queues")
+	f.BoolVar(&c.dump, "dump", false, "print the queues and topics of the sqsd that listens on -addr as a file for -queues; with -keys, or an access key in the environment, the request is signed")
 	switch err := f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)

@@ -31,6 +31,9 @@ func (c *config) ask(ctx context.Context, page string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.sign(r); err != nil {
+		return nil, err
+	}
 	resp, err := new(http.Transport).RoundTrip(r) // by no proxy
 	if err != nil {
 		return nil, err

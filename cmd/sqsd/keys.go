@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"omnibus/bus/sigv4"
@@ -55,6 +57,20 @@ func (s *signed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	s.next.ServeHTTP(w, r)
+}
+
+// sign signs a request of our own with the access key of the environment, or else
+// with the first one, by its id, of the file of -keys.
+func (c *config) sign(r *http.Request) error {
+	id, secret := os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
+	if len(c.keys) > 0 && c.keys[id] == "" {
+		id = slices.Min(slices.Collect(maps.Keys(c.keys)))
+		secret = c.keys[id]
+	}
+	if id == "" || secret == "" {
+		return nil
+	}
+	return sigv4.Sign(r, nil, id, secret, c.region, "sqs", time.Now())
 }
 
 // signatureFailure returns what AWS answers to a signature that it does not take.

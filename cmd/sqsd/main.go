@@ -29,8 +29,8 @@
 // Beside SQS it answers GET /health, also as /_localstack/health. On loopback, or
 // with -inspect, tests can look at a queue without receiving, with
 // GET /messages?QueueUrl=…, and bring back the state of the start with POST /reset;
-// sqsd -dump prints the queues of a running one as a file for -queues, from
-// GET /queues. Topics are not in it.
+// sqsd -dump prints the queues and topics of a running one as a file for -queues, from
+// GET /queues.
 //
 // It uses one processor at a time; GOMAXPROCS in the environment sets another
 // number. Messages of 10 KiB take about 1.1 times their bodies in memory, small ones

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"omnibus/bus/sqsserver"
 )
 
 // The file of -queues says what there is at the start, in YAML or in JSON, which
@@ -23,12 +25,32 @@ import (
 //	    maxReceiveCount: 3
 //	    tags: {team: blue}
 //	  donors-dead:
+//	topics:
+//	  news:
+//	    tags: {team: blue}
+//	    subscriptions:
+//	      - {queue: donors, raw: true, filter: {kind: [large]}, dlq: donors-dead}
+//	places:
+//	  - region: eu-west-1
+//	    account: "123456789012"
+//	    queues: {donors: }
 //
 // A queue's members are its attributes as CreateQueue takes them, its tags, and its
-// dead-letter queue by name, in place of a RedrivePolicy with an ARN. Queues may
-// stand in any order. A file of nothing but queues may leave out the first line.
+// dead-letter queue by name, in place of a RedrivePolicy with an ARN; a topic's are
+// its attributes, tags and subscriptions, and a subscription's are its queue, or its
+// protocol and endpoint, and its attributes, for which raw, filter and dlq stand.
+// All may stand in any order. Names are those of the same region and account, which
+// are those of the command line where the file, or a place in it, has no others. A
+// file of nothing but queues may leave out the first line.
 type queueFile struct {
-	queues []*queueSpec // in the order of the file
+	places []*placeSpec
+}
+
+// placeSpec is what there is in an account in a region.
+type placeSpec struct {
+	region, account string // "" means that of the command line
+	queues          []*queueSpec
+	topics          []*topicSpec
 }
 
 type queueSpec struct {
@@ -50,7 +72,7 @@ func (e *lineError) Error() string { return fmt.Sprintf("%d: %v", e.line, e.err)
 func (e *lineError) Unwrap() error { return e.err }
 
 // sections are the members of a file that is not of nothing but queues.
-var sections = []string{"queues"}
+var sections = []string{"queues", "topics", "places", "region", "account"}
 
 // parseQueueFile reads a file. An error begins with the line.
 func parseQueueFile(text []byte) (*queueFile, error) {
@@ -73,24 +95,74 @@ func parseQueueFile(text []byte) (*queueFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &queueFile{}
 	if len(members) == 0 || slices.ContainsFunc(members, func(m member) bool { return !slices.Contains(sections, m.name) }) {
 		members = []member{{name: "queues", value: root}}
 	}
+	f := &queueFile{}
+	return f, f.parsePlace(members, true)
+}
+
+// parsePlace reads a place. The outermost has others in it.
+func (f *queueFile) parsePlace(members []member, outermost bool) error {
+	p := &placeSpec{}
+	f.places = append(f.places, p)
 	for _, m := range members {
-		queues, err := mapping(m.value, "queues by name")
-		if err != nil {
-			return nil, err
+		var err error
+		switch {
+		case m.name == "region":
+			p.region, err = valueText(m.value)
+		case m.name == "account":
+			p.account, err = valueText(m.value)
+		case m.name == "queues":
+			p.queues, err = each(m.value, "queue", parseQueue)
+		case m.name == "topics":
+			p.topics, err = each(m.value, "topic", parseTopic)
+		case m.name == "places" && outermost:
+			err = f.parsePlaces(m.value)
+		default:
+			err = &lineError{m.line, fmt.Errorf("%s is not a member of a place; want region, account, queues, topics", m.name)}
 		}
-		for _, q := range queues {
-			parsed, err := parseQueue(q)
-			if err != nil {
-				return nil, &lineError{q.line, fmt.Errorf("queue %s: %w", q.name, err)}
-			}
-			f.queues = append(f.queues, parsed)
+		if err != nil {
+			return lined(m.line, err)
 		}
 	}
-	return f, nil
+	if err := sqsserver.CheckOptions(&sqsserver.Options{Region: p.region, Account: p.account}); err != nil {
+		return lined(members[0].line, err)
+	}
+	return nil
+}
+
+func (f *queueFile) parsePlaces(n *yaml.Node) error {
+	if n.Kind != yaml.SequenceNode {
+		return &lineError{n.Line, errors.New("want places, a list")}
+	}
+	for _, place := range n.Content {
+		members, err := mapping(place, "a place with region, account, queues, topics")
+		if err == nil && len(members) > 0 {
+			err = f.parsePlace(members, false)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each parses the members of a mapping from names to a kind of thing.
+func each[T any](n *yaml.Node, kind string, parse func(member) (T, error)) ([]T, error) {
+	members, err := mapping(n, kind+"s by name")
+	if err != nil {
+		return nil, err
+	}
+	var all []T
+	for _, m := range members {
+		parsed, err := parse(m)
+		if err != nil {
+			return nil, within(kind+" "+m.name, m.line, err)
+		}
+		all = append(all, parsed)
+	}
+	return all, nil
 }
 
 func parseQueue(m member) (*queueSpec, error) {
@@ -201,6 +273,23 @@ func valueText(n *yaml.Node) (string, error) {
 	return string(text), nil
 }
 
+// lined returns the error with a line, unless it has one.
+func lined(line int, err error) error {
+	if _, ok := errors.AsType[*lineError](err); ok {
+		return err
+	}
+	return &lineError{line, err}
+}
+
+// within returns the error with what it is in, behind its line if it has one, or
+// else the one given.
+func within(what string, line int, err error) error {
+	if e, ok := errors.AsType[*lineError](err); ok {
+		line, err = e.line, e.err
+	}
+	return &lineError{line, fmt.Errorf("%s: %w", what, err)}
+}
+
 // unlined returns the error without its line, where another line says more.
 func unlined(err error) error {
 	if e, ok := errors.AsType[*lineError](err); ok {
@@ -222,29 +311,45 @@ func syntaxError(err error) error {
 	return &lineError{line, errors.New(text)}
 }
 
-// names returns the names of the queues that are not the dead-letter queue of
-// another, in the order of the file, and then of those that are.
+// names returns the names of the queues, of where the command line is, that are not
+// the dead-letter queue of another, in the order of the file, and then of those that
+// are.
 func (f *queueFile) names() []string {
 	dead := map[string]bool{}
 	var names, last []string
-	for _, q := range f.queues {
-		if q.dlq != q.name {
-			dead[q.dlq] = true
+	for _, p := range f.places {
+		if p.region+p.account != "" {
+			continue
 		}
-		// By ARN, as the API has it.
-		var policy struct {
-			DeadLetterTargetArn string `json:"deadLetterTargetArn"`
+		for _, q := range p.queues {
+			if q.dlq != q.name {
+				dead[q.dlq] = true
+			}
+			// By ARN, as the API has it.
+			if policy := q.attributes[redrivePolicy]; policy != "" {
+				dead[lastPart(redriveTarget(policy))] = true
+			}
 		}
-		if json.Unmarshal([]byte(q.attributes[redrivePolicy]), &policy) == nil {
-			dead[policy.DeadLetterTargetArn[strings.LastIndexByte(policy.DeadLetterTargetArn, ':')+1:]] = true
-		}
-	}
-	for _, q := range f.queues {
-		if dead[q.name] {
-			last = append(last, q.name)
-		} else {
-			names = append(names, q.name)
+		for _, q := range p.queues {
+			if dead[q.name] {
+				last = append(last, q.name)
+			} else {
+				names = append(names, q.name)
+			}
 		}
 	}
 	return append(names, last...)
 }
+
+// redriveTarget returns the ARN of the dead-letter queue of a redrive policy, "" if
+// it has none.
+func redriveTarget(policy string) string {
+	var p struct {
+		DeadLetterTargetArn string `json:"deadLetterTargetArn"`
+	}
+	_ = json.Unmarshal([]byte(policy), &p) // the API refuses what is none
+	return p.DeadLetterTargetArn
+}
+
+// lastPart returns the name in an ARN.
+func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }

@@ -47,6 +47,18 @@ func TestQueueFileErrorsNameTheLine(t *testing.T) {
 		{"b:\na: {dlq: c, maxReceiveCount: 1}", ":2: queue a: its dlq c is not in the file"},
 		{"b:\na: {dlq: b, maxReceiveCount: 1001}", ":2: queue a: Value {"},
 		{"b:\na: {dlq: b, maxReceiveCount: 1, RedrivePolicy: {}}", ":2: queue a: dlq says what a RedrivePolicy does"},
+		{"queues: {a: }\ntopic: {b: }", ":1: queue queues: a: a value is missing"},
+		{"topics:\n  a b: {}", ":2: topic a b: InvalidParameter: Invalid parameter: Topic Name"},
+		{"topics:\n  a: {Colour: red}", ":2: topic a: "},
+		{"topics:\n  a: {subscriptions: {queue: b}}", ":2: topic a: subscriptions: want subscriptions, a list"},
+		{"topics:\n  a:\n    subscriptions:\n      - {raw: true}", ":4: topic a: subscriptions: a subscription has a queue, or a protocol and an endpoint"},
+		{"topics:\n  a:\n    subscriptions:\n      - {queue: b, protocol: sqs}", ":4: topic a: subscriptions: a subscription has a queue"},
+		{"topics:\n  a:\n    subscriptions:\n      - {queue: b, filter: {kind: large}}", ":4: topic a: the subscription of b: "},
+		{"region: US\nqueues: {a: {}}", `:1: sqsserver: region "US"`},
+		{"queues: {a: {}}\nplaces:\n  - account: 12", `:3: sqsserver: account "12" is not 12 digits`},
+		{"places: {a: {}}\nqueues: {}", ":1: want places, a list"},
+		{"places:\n  - region: eu-west-1\n    places: []", ":3: places is not a member of a place"},
+		{"places:\n  - region: eu-west-1\n    queues:\n      a: {dlq: b, maxReceiveCount: 1}\nqueues: {b: {}}", ":4: queue a: its dlq b is not in the file"},
 		{"b.fifo:\na: {dlq: b.fifo, maxReceiveCount: 1}", ":2: queue a: "},
 		{"{\"a\": {\"RedrivePolicy\": {\"deadLetterTargetArn\": \"arn:aws:sqs:us-east-1:000000000000:b\", \"maxReceiveCount\": 3}}}", ":1: queue a: "},
 	} {
@@ -163,14 +175,7 @@ dead: {MessageRetentionPeriod: 600, RedriveAllowPolicy: {redrivePermission: allo
 orders.fifo: {ContentBasedDeduplication: true}
 plain:
 `), "-region", "eu-west-1", "-account", "123456789012")
-	dumpOf := func(d *daemon) string {
-		var out, errs strings.Builder
-		if status := run(t.Context(), []string{"-dump", "-addr", strings.TrimPrefix(d.base, "http://")}, &out, &errs); status != 0 {
-			t.Fatal(status, errs.String())
-		}
-		return out.String()
-	}
-	first := dumpOf(d)
+	first := d.dump()
 	for _, want := range []string{`"dlq": "dead"`, `"maxReceiveCount": 3`, `"team": "blue"`, `"DelaySeconds": "5"`, `"plain": {}`, `"ContentBasedDeduplication": "true"`} {
 		if !strings.Contains(first, want) {
 			t.Errorf("no %s in %s", want, first)
@@ -179,7 +184,91 @@ plain:
 	if strings.Contains(first, "123456789012") || strings.Contains(first, "VisibilityTimeout") {
 		t.Errorf("what is of this place, or the default: %s", first)
 	}
-	if second := dumpOf(start(t, "-queues", write(t, first))); second != first {
+	if second := start(t, "-queues", write(t, first)).dump(); second != first {
 		t.Errorf("%s\nbecame\n%s", first, second)
+	}
+}
+
+// dump runs sqsd -dump.
+func (d *daemon) dump(args ...string) string {
+	d.t.Helper()
+	var out, errs strings.Builder
+	if status := run(d.t.Context(), append(args, "-dump", "-addr", strings.TrimPrefix(d.base, "http://")), &out, &errs); status != 0 {
+		d.t.Fatal(status, errs.String())
+	}
+	return out.String()
+}
+
+// A file has topics, and more than one region and account, and a dump of them makes
+// the same elsewhere.
+func TestAFileHasTopicsAndPlaces(t *testing.T) {
+	d := start(t, "-queues", write(t, `
+topics:
+  news:
+    DisplayName: News
+    tags: {team: blue}
+    subscriptions:
+      - {queue: donors, raw: true, filter: {kind: [large]}, dlq: dead}
+      - {queue: "arn:aws:sqs:eu-west-1:123456789012:donors", filter: '{"kind":["small"]}', FilterPolicyScope: MessageBody}
+      - {protocol: email, endpoint: donors@example.com}
+  orders.fifo: {ContentBasedDeduplication: true}
+places:
+  - region: eu-west-1
+    account: "123456789012"
+    queues:
+      donors: {DelaySeconds: 5, dlq: "dead", maxReceiveCount: 2}
+      dead:
+    topics: {news: {subscriptions: [{queue: donors}]}}
+  - {account: "123456789012", queues: {donors: {VisibilityTimeout: 7}}}
+queues:
+  donors: {RedrivePolicy: {deadLetterTargetArn: "arn:aws:sqs:eu-west-1:123456789012:dead", maxReceiveCount: 4}}
+  dead:
+`))
+	if !strings.HasSuffix(d.bus, "/000000000000/donors") {
+		t.Errorf("BUS_URL is %s", d.bus)
+	}
+	const topic = "arn:aws:sns:us-east-1:000000000000:news"
+	d.call(d.base, "Action=Publish&TopicArn="+topic+"&Message=hello&MessageAttributes.entry.1.Name=kind&MessageAttributes.entry.1.Value.DataType=String&MessageAttributes.entry.1.Value.StringValue=large")
+	d.call(d.base, "Action=Publish&TopicArn="+topic+"&Message=unwanted")
+	if got := d.call(d.bus, "Action=ReceiveMessage&MaxNumberOfMessages=10"); strings.Count(got, "<Message>") != 1 || !strings.Contains(got, "<Body>hello</Body>") {
+		t.Error(got)
+	}
+	if got := d.call(d.base+"/eu-west-1/123456789012/donors", "Action=GetQueueAttributes&AttributeName.1=All"); !strings.Contains(got, "arn:aws:sqs:eu-west-1:123456789012:dead&quot;") || !strings.Contains(got, "<Value>5</Value>") {
+		t.Error(got)
+	}
+	first := d.dump()
+	for _, want := range []string{`"DisplayName": "News"`, `"team": "blue"`, `"queue": "donors"`, `"raw": true`, `"dlq": "dead"`, `"endpoint": "donors@example.com"`,
+		`"queue": "arn:aws:sqs:eu-west-1:123456789012:donors"`, `"FilterPolicyScope": "MessageBody"`, `"region": "eu-west-1"`, `"maxReceiveCount": 2`,
+		`arn:aws:sqs:eu-west-1:123456789012:dead\"`, `"ContentBasedDeduplication": "true"`, `"VisibilityTimeout": "7"`} {
+		if !strings.Contains(first, want) {
+			t.Errorf("no %s in %s", want, first)
+		}
+	}
+	if strings.Contains(first, "000000000000") {
+		t.Errorf("what is of this place: %s", first)
+	}
+	if second := start(t, "-queues", write(t, first)).dump(); second != first {
+		t.Errorf("%s\nbecame\n%s", first, second)
+	}
+}
+
+// An sqsd that asks for signatures gives its dump to who has a key: from the file of
+// -keys, or in the environment.
+func TestADumpIsSigned(t *testing.T) {
+	keys := write(t, "[a]\naws_access_key_id = AKIDDONORS\naws_secret_access_key = a secret\n")
+	d := start(t, "-keys", keys, "-queues", write(t, "donors:"))
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	if got := d.dump("-keys", keys); !strings.Contains(got, "donors") {
+		t.Error(got)
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDDONORS")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "a secret")
+	if got := d.dump(); !strings.Contains(got, "donors") {
+		t.Error(got)
+	}
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "another")
+	var out strings.Builder
+	if status := run(t.Context(), []string{"-dump", "-addr", strings.TrimPrefix(d.base, "http://")}, &out, &out); status != exitFailed || !strings.Contains(out.String(), "403") {
+		t.Error(status, out.String())
 	}
 }

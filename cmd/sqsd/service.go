@@ -45,7 +45,7 @@ func (s *service) reset(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	server := newEndpoint(s.config)
-	if err := s.file.create(ctx, server.Client()); err != nil {
+	if err := s.file.create(ctx, server); err != nil {
 		return fmt.Errorf("%s:%w", s.config.queues, err)
 	}
 	if s.draining {
@@ -72,7 +72,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.inspect && path == "/messages" && r.Method == http.MethodGet:
 		s.server.Load().ServeMessages(w, r)
 	case s.inspect && path == "/queues" && r.Method == http.MethodGet:
-		text, err := dump(r.Context(), s.server.Load().Client())
+		text, err := dump(r.Context(), s.server.Load())
 		if err != nil {
 			failure{http.StatusInternalServerError, "InternalFailure", "InternalFailure"}.answer(w, r, err.Error())
 			return
