@@ -12,27 +12,48 @@ func (q *Queue) Redrive(to string, n int) (int, error) {
 		return 0, err
 	}
 	defer q.unlock()
-	if len(q.engine.deadLetterSources(q.state.name)) == 0 {
-		return 0, spec.Errorf(spec.UnsupportedOperation, "queue %s is not a dead-letter queue of any queue", q.state.name)
-	}
-	if to != "" && q.engine.queues[to] == nil {
-		return 0, spec.NoQueue(to)
-	}
-	if to != "" && spec.IsFIFOName(to) != q.state.attrs.FIFO {
-		return 0, spec.Errorf(spec.InvalidParameterValue, "queue %s is not of the type of %s: both must be FIFO or both standard", to, q.state.name)
+	if err := q.checkRedrive(to); err != nil {
+		return 0, err
 	}
 	moved, _ := q.redrive(to, n)
 	return moved, nil
 }
 
+func (q *Queue) checkRedrive(to string) error {
+	if len(q.engine.deadLetterSources(q.state.name)) == 0 {
+		return spec.Errorf(spec.UnsupportedOperation, "queue %s is not a dead-letter queue of any queue", q.state.name)
+	}
+	if to != "" && q.engine.queues[to] == nil {
+		return spec.NoQueue(to)
+	}
+	if to != "" && spec.IsFIFOName(to) != q.state.attrs.FIFO {
+		return spec.Errorf(spec.InvalidParameterValue, "queue %s is not of the type of %s: both must be FIFO or both standard", to, q.state.name)
+	}
+	return nil
+}
+
 // redrive moves up to n ready messages, and reports whether it passed over some
 // that have no queue to go to. engine.mu is held.
 func (q *Queue) redrive(to string, n int) (moved int, stuck bool) {
+	return q.move(to, func(f func(*message) bool) {
+		left := n
+		q.state.eachReady(func(m *message) bool {
+			if left <= 0 {
+				return false
+			}
+			if f(m) {
+				left--
+			}
+			return true
+		})
+	})
+}
+
+// move moves the ready messages for which each calls its function, which reports
+// whether it moved one. engine.mu is held.
+func (q *Queue) move(to string, each func(func(*message) bool)) (moved int, stuck bool) {
 	touched := map[*Queue]bool{}
-	q.state.eachReady(func(m *message) bool {
-		if moved >= n {
-			return false
-		}
+	each(func(m *message) bool {
 		name := to
 		if name == "" {
 			name = m.extras().source
@@ -40,7 +61,7 @@ func (q *Queue) redrive(to string, n int) (moved int, stuck bool) {
 		dest := q.engine.queues[name]
 		if dest == nil || dest == q {
 			stuck = true
-			return true
+			return false
 		}
 		dest.advance()
 		q.state.drop(m)
