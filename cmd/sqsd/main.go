@@ -32,6 +32,10 @@
 // sqsd -dump prints the queues and topics of a running one as a file for -queues, from
 // GET /queues.
 //
+// With -ui it serves a page at /ui/ that shows the queues live in a browser: package
+// view/web. Other sites' pages cannot use it, whatever -cors allows. Beyond loopback,
+// and with -keys, it asks for a token, which is in the address that sqsd prints.
+//
 // It uses one processor at a time; GOMAXPROCS in the environment sets another
 // number. Messages of 10 KiB take about 1.1 times their bodies in memory, small ones
 // 300 bytes more than theirs and up to twice that; GOGC in the environment trades

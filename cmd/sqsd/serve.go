@@ -15,6 +15,7 @@ import (
 	"omnibus/bus/engine"
 	"omnibus/bus/sqsserver"
 	"omnibus/internal/origin"
+	"omnibus/view/web"
 )
 
 const (
@@ -58,18 +59,24 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 	} else {
 		fmt.Fprintf(stdout, "no queue is there yet; this makes one:\n%sdonors omnibus create\n", bus)
 	}
+	s.ui = c.newUI(s, remote)
+	c.printUI(stdout, address)
 	conns := newConnections(l, min(maxConns, max(descriptorLimit()-spareDescriptors, 1)))
 	return serve(ctx, conns, c.handler(s, remote, stderr), s.drain)
 }
 
 // handler returns what stands before the service, from the outside in: the log,
-// the bound on bodies, and the checks of who may come in.
+// the bound on bodies, the page of -ui, which has checks of its own, and the checks of
+// who may come in.
 func (c *config) handler(s *service, remote bool, stderr io.Writer) http.Handler {
 	var h http.Handler = s
 	if c.keys != nil {
 		h = &signed{next: h, keys: c.keys}
 	}
 	h = &guard{next: h, hosts: origin.Hosts{Names: c.hosts, Addresses: remote}, cors: c.cors}
+	if s.ui != nil {
+		h = web.Mount(uiPath, s.ui, h)
+	}
 	h = &intake{next: h}
 	if c.log != "" {
 		log, err := newLogger(c.log, stderr)

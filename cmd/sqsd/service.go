@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+
+	"omnibus/view/web"
 )
 
 // service is the endpoint, with the pages beside it that are no part of AWS:
@@ -22,6 +24,7 @@ type service struct {
 	file    *queueFile
 	inspect bool
 	server  atomic.Pointer[endpoint] // a reset puts another in its place
+	ui      *web.Handler             // the page of -ui, or nil
 
 	mu       sync.Mutex // held by who puts a server in place
 	draining bool
@@ -63,6 +66,9 @@ func (s *service) drain() {
 	defer s.mu.Unlock()
 	s.draining = true
 	s.server.Load().Drain()
+	if s.ui != nil {
+		s.ui.Close()
+	}
 }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
