@@ -72,8 +72,8 @@ type Consumer struct {
 	// Rest is how long a handler rests after each message, or each batch.
 	Rest time.Duration
 
-	// Max ends Run after so many deliveries that were handled, or buried instead; 0
-	// means no end. Those that are not due yet do not count.
+	// Max ends Run after so many deliveries; 0 means no end. Those that are not due
+	// yet, and those that are given back without having been begun, do not count.
 	Max int
 
 	// BatchHandler handles messages in batches, in place of Handler. BatchSize is

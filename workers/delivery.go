@@ -64,7 +64,7 @@ func (r *run) screen(ds []*delivery, next *[]*delivery) []*delivery {
 		switch {
 		case r.keeper.lost(d):
 			r.keeper.end(d)
-			r.quota.decide(d, false)
+			r.quota.decide(d, true) // or one whose lease is always lost would have no end
 			r.lose(d)
 		case !due.IsZero() && time.Now().Before(due):
 			r.quota.decide(d, false)

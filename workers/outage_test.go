@@ -130,6 +130,9 @@ func TestAConsumerWaitsForAQueueThatIsGoneAndComesAgain(t *testing.T) {
 			if got := handled(); !slices.Equal(got, []string{"a", "b", "c"}) {
 				t.Errorf("handled %v, want all that was sent", got)
 			}
+			if strings.Contains(logged.String(), ".go:") || strings.Count(logged.String(), "\n") != 6 {
+				t.Errorf("the log has stack frames, or other lines:\n%s", &logged)
+			}
 			if gone, there := strings.Count(logged.String(), "waiting for it"), strings.Count(logged.String(), "exists again"); gone != 3 || there != 3 {
 				t.Errorf("the log is\n%s\nwant a line for each of three times that the queue was gone, and was there again", &logged)
 			}

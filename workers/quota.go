@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// A quota counts deliveries up to Consumer.Max: those that are handled, or buried
-// instead. One that turns out not to be due yet, or to have lost its lease, is counted
-// off again. With most 0 nothing is counted.
+// A quota counts deliveries up to Consumer.Max: those that are handled, or have been
+// received too often, or too late. One that turns out not to be due yet, or is given
+// back unhandled, is counted off again. With most 0 nothing is counted.
 type quota struct {
 	most    int
 	changed chan struct{} // holds one: a delivery is open no more

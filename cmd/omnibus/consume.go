@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"gocloud.dev/pubsub"
 
 	"omnibus/bus"
+	"omnibus/bus/spec"
 	"omnibus/lab"
 	"omnibus/workers"
 )
@@ -82,17 +84,25 @@ type consumedLine struct {
 
 func runConsume(ctx context.Context, a *app, args []string) error {
 	f := newFlags(a, "consume",
-		"Receive messages, print each one's producer, job type and body, and delete it,\nuntil Ctrl-C. A message that cannot be printed is given back instead, and ends\nthe command. Control characters are printed as \\n, \\x1b or \\u009b.\nThe lab's consumers are:\n  slow  visibility 20s, wait 10s, then 8 s of pause\n  fast  visibility 5s, wait 10s, then 2 s of pause\nFlags beside -preset change what it says.",
+		"Receive messages, print each one's producer, job type and body, and delete it,\nuntil Ctrl-C. A message that cannot be printed is given back instead, and ends\nthe command. Control characters are printed as \\n, \\x1b or \\u009b.\nThe lab's consumers are:\n  slow  visibility 20s, wait 10s, then 8 s of pause\n  fast  visibility 5s, wait 10s, then 2 s of pause\nFlags beside -preset change what it says. Batches, several queues in one consumer,\nmiddleware and metrics are for programs: go doc omnibus/workers.",
 		"omnibus consume -preset slow\nomnibus consume -concurrency 16 -max 1000\nomnibus consume -rate 5 -dead-letter http://127.0.0.1:9324/000000000000/dead -max-receives 3")
 	preset := f.String("preset", "", "`name` of one of the lab's consumers, slow or fast")
-	visibility := f.Duration("visibility", 0, "how long a received message is hidden from others, 0s to 12h (default: the queue's own)")
-	wait := f.Duration("wait", 0, "how long one receive waits for a message, 0s to 20s (default: the backend's)")
-	pause := f.Duration("pause", 0, "how long to rest after each message")
+	visibility := f.Duration("visibility", 0, "how long a received message is hidden from others, whole seconds from 0s to 12h\n(default: the queue's own)")
+	wait := f.Duration("wait", 0, "how long one receive waits for a message, whole seconds from 0s to 20s\n(default: the backend's)")
+	pause := f.Duration("pause", 0, "how long to rest after each message, 0s or more (default 0s)")
 	settings := f.addConsumer()
-	most := f.Int("max", 0, "messages to receive at most; 0 is no limit")
+	most := f.Int("max", 0, "messages to handle at most, 0 or more; 0 is no limit, and those that are put off\nsince they are not due do not count (default 0)")
 	f.addDrainTimeout()
 	asJSON := f.Bool("json", false, "print one JSON object a line, with all that is known of each message: body if it\nis JSON, text if it is other text, base64 if it is neither; typed attributes,\ngroup, times and receive count")
 	if err := f.parse(args); err != nil {
+		return err
+	}
+	if err := errors.Join(
+		seconds("visibility", *visibility, spec.MaxVisibility, "12h"),
+		seconds("wait", *wait, spec.MaxWait, "20s"),
+		atLeast("pause", *pause, 0),
+		atLeast("max", *most, 0),
+	); err != nil {
 		return err
 	}
 	c := &workers.Consumer{Max: *most, DrainTimeout: f.inHand()}

@@ -38,14 +38,14 @@ const (
 // addConsumer adds the flags.
 func (f *flagSet) addConsumer() *consumerFlags {
 	s := &consumerFlags{flags: f}
-	f.IntVar(&s.concurrency, "concurrency", 1, "messages handled at a time")
+	f.IntVar(&s.concurrency, "concurrency", 1, "messages handled at a time, 1 or more")
 	f.DurationVar(&s.targetTime, "target-time", 0, "handle fewer at a time than -concurrency while to print one takes longer than\nthis, over 0s (default: always as many)")
 	f.Float64Var(&s.rate, "rate", 0, "messages to receive a second at most, 0.001 to 100000 (default: no limit)")
 	f.DurationVar(&s.maxLease, "max-lease", 10*time.Minute, "for how long after its receive a message that is being printed is kept from\nothers, 1s to 12h; it is not for less than its visibility timeout")
 	f.DurationVar(&s.retryMin, "retry-min", time.Second, "how long a message that cannot be printed stays hidden at least, 1s to 12h;\nwithout this and -retry-max it comes again at once")
 	f.DurationVar(&s.retryMax, "retry-max", 15*time.Minute, "how long a message that cannot be printed stays hidden at most, -retry-min to\n12h: the time is random, and its upper bound doubles with every receive up to\nthis")
 	f.StringVar(&s.deadLetter, "dead-letter", "", "`URL` of the queue to send messages to that were received too often; needs\n-max-receives (default: none)")
-	f.IntVar(&s.maxReceives, "max-receives", 0, "receives after which a message goes to -dead-letter: when it cannot be printed\nthe last time, or is received once more; 1 or more")
+	f.IntVar(&s.maxReceives, "max-receives", 0, "receives after which a message goes to -dead-letter: when it cannot be printed\nthe last time, or is received once more; 1 or more (default: none)")
 	f.BoolVar(&s.wait, "wait-for-queue", false, "wait for a queue that does not exist, or not any more, and do not fail")
 	return s
 }
@@ -53,6 +53,9 @@ func (f *flagSet) addConsumer() *consumerFlags {
 // apply sets in c what the flags say, all but the dead-letter queue.
 func (s *consumerFlags) apply(c *workers.Consumer) error {
 	f := s.flags
+	if err := atLeast("concurrency", s.concurrency, 1); err != nil {
+		return err
+	}
 	c.Concurrency, c.TargetTime, c.WaitForQueue = s.concurrency, s.targetTime, s.wait
 	if f.given("target-time") {
 		if s.targetTime <= 0 {

@@ -5,10 +5,21 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"omnibus/workers"
 )
 
 func TestConsumeNamesWhatItsFlagsAllow(t *testing.T) {
 	for _, test := range []struct{ flags, want string }{
+		{"-visibility -1s", "-visibility is -1s; allowed are 0s to 12h"},
+		{"-visibility 12h1s", "-visibility is 12h0m1s; allowed are 0s to 12h"},
+		{"-visibility 1500ms", "-visibility is 1.5s; SQS counts whole seconds"},
+		{"-wait -1s", "-wait is -1s; allowed are 0s to 20s"},
+		{"-wait 21s", "-wait is 21s; allowed are 0s to 20s"},
+		{"-pause -1s", "-pause is -1s; it must be 0s or more"},
+		{"-max -1", "-max is -1; it must be 0 or more"},
+		{"-concurrency 0", "-concurrency is 0; it must be 1 or more"},
+		{"-concurrency -2", "-concurrency is -2; it must be 1 or more"},
 		{"-max-lease 999ms", "-max-lease is 999ms; allowed are 1s to 12h"},
 		{"-max-lease 12h1s", "-max-lease is 12h0m1s; allowed are 1s to 12h"},
 		{"-max-lease -1s", "-max-lease is -1s; allowed are 1s to 12h"},
@@ -47,6 +58,7 @@ func TestConsumeNamesWhatItsFlagsAllow(t *testing.T) {
 
 func TestConsumeTakesTheLeastAndTheMostOfItsFlags(t *testing.T) {
 	for _, flags := range []string{
+		"-visibility 1s", "-visibility 12h", "-wait 0s", "-wait 20s", "-pause 0s", "-concurrency 1",
 		"-max-lease 1s", "-max-lease 12h",
 		"-retry-min 1s -retry-max 1s", "-retry-min 12h -retry-max 12h", "-retry-min 15m", "-retry-max 1s",
 		"-rate 0.001", "-rate 100000",
@@ -152,4 +164,76 @@ func TestProduceDelaysForLongerThanAQueueCan(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		w.wantOK(due(true), ", 1 deleted, ")
 	})
+}
+
+func TestConsumeKeepsWhatItPrintsFromOthersForItsMaxLease(t *testing.T) {
+	for _, test := range []struct{ flags, want string }{
+		{"", "1 message received, 1 deleted"},
+		{"-max-lease 1m", "1 message received, 1 deleted"},
+		{"-max-lease 1s", "1 message received, 0 deleted"}, // its visibility timeout of 30 s is over
+	} {
+		t.Run(test.flags, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, _ := newSQSWorld(t)
+				w.run("produce", "-preset", "fast", "-count", "1", "-delay", "0s")
+				out := &slow{takes: 45 * time.Second}
+				w.output = out
+				w.run(append([]string{"consume", "-max", "1"}, strings.Fields(test.flags)...)...)
+				if got := out.String(); !strings.Contains(got, test.want) {
+					t.Errorf("consume %s printed\n%s\nwant %q", test.flags, got, test.want)
+				}
+			})
+		})
+	}
+}
+
+// What a target time does is shown in package workers: here the output is one, and takes
+// one message after the other.
+func TestConsumersGetTheTargetTimeAndTheMaxLeaseOfTheFlags(t *testing.T) {
+	f := newFlags(&app{out: new(output)}, "consume", "", "")
+	settings := f.addConsumer()
+	if err := f.Parse([]string{"-concurrency", "8", "-target-time", "3s", "-max-lease", "1h"}); err != nil {
+		t.Fatal(err)
+	}
+	var c workers.Consumer
+	if err := settings.apply(&c); err != nil {
+		t.Fatal(err)
+	}
+	if c.Concurrency != 8 || c.TargetTime != 3*time.Second || c.MaxLease != time.Hour {
+		t.Errorf("the consumer has Concurrency %d, TargetTime %v and MaxLease %v", c.Concurrency, c.TargetTime, c.MaxLease)
+	}
+}
+
+// slow is an output that takes its time.
+type slow struct {
+	syncBuffer
+	takes time.Duration
+}
+
+func (s *slow) Write(p []byte) (int, error) {
+	time.Sleep(s.takes)
+	return s.syncBuffer.Write(p)
+}
+
+func TestHelpOfWorkersTellsTheDefaultAndTheRangeOfEachNumber(t *testing.T) {
+	for _, command := range []string{"consume", "produce"} {
+		help := newWorld(t).run(command, "-h").stdout
+		flags, _, _ := strings.Cut(help, "\nExample:")
+		n := 0
+		for _, f := range strings.Split(flags, "\n  -")[1:] {
+			name, rest, _ := strings.Cut(f, " ")
+			kind, _, _ := strings.Cut(rest, "\n")
+			if kind != "int" && kind != "float" && kind != "duration" {
+				continue
+			}
+			n++
+			text := strings.Join(strings.Fields(rest), " ")
+			if !strings.Contains(text, "(default") || !strings.Contains(text, "or more") && !strings.Contains(text, " to ") && !strings.Contains(text, "over 0s") {
+				t.Errorf("%s -h says of -%s no default or no range: %s", command, name, text)
+			}
+		}
+		if n < 5 {
+			t.Errorf("%s -h shows %d flags that are numbers:\n%s", command, n, help)
+		}
+	}
 }

@@ -38,7 +38,7 @@ const defaultDrainTimeout = 10 * time.Second
 
 // addDrainTimeout adds the flag -drain-timeout.
 func (f *flagSet) addDrainTimeout() {
-	f.DurationVar(&f.drain, "drain-timeout", defaultDrainTimeout, "how long the command may take to end, after Ctrl-C or by itself; what the queue\nhas not confirmed by then is an error")
+	f.DurationVar(&f.drain, "drain-timeout", defaultDrainTimeout, "how long the command may take to end, after Ctrl-C or by itself; what the queue\nhas not confirmed by then is an error; over 0s")
 }
 
 // parse reads the command line. It prints the help if that is asked for.
@@ -78,6 +78,25 @@ func (f *flagSet) given(name string) bool {
 	found := false
 	f.Visit(func(g *flag.Flag) { found = found || g.Name == name })
 	return found
+}
+
+// atLeast reports a flag whose value is below the least.
+func atLeast[T int | time.Duration](name string, v, least T) error {
+	if v < least {
+		return usagef("-%s is %v; it must be %v or more", name, v, least)
+	}
+	return nil
+}
+
+// seconds reports a flag whose value is not 0s to most, or not in whole seconds.
+func seconds(name string, v, most time.Duration, text string) error {
+	switch {
+	case v < 0 || v > most:
+		return usagef("-%s is %v; allowed are 0s to %s", name, v, text)
+	case v%time.Second != 0:
+		return usagef("-%s is %v; SQS counts whole seconds", name, v)
+	}
+	return nil
 }
 
 // fifo reports whether the queue is a FIFO queue, as its name tells.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -40,12 +41,12 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	preset := f.String("preset", "", "`name` of one of the lab's producers, slow or fast")
 	data := f.String("data", "", "`file` with a JSON array or with one JSON document a line; - is standard input")
 	lines := f.Bool("lines", false, "send each line of -data as it is, whether JSON or not; empty ones are left out")
-	every := f.Duration("every", 0, "time from one message, or batch, to the next; 0s is as fast as the queue takes\nthem")
+	every := f.Duration("every", 0, "time from one message, or batch, to the next, 0s or more; 0s is as fast as the\nqueue takes them (default 0s, or the preset's)")
 	delay := f.Duration("delay", 0, "how long the messages stay hidden, 0s or more (default: the queue's own delay);\nover 15m, and on a FIFO queue, only omnibus consume and its like wait for it")
 	attrs := attributes{}
 	f.Var(attrs, "attr", "`KEY=VALUE` to send as a message attribute; can be repeated")
-	count := f.Int("count", 0, "messages to send at most; 0 sends all")
-	concurrency := f.Int("concurrency", 1, "sends that may be in progress at a time")
+	count := f.Int("count", 0, "messages to send at most, 0 or more; 0 sends all (default 0)")
+	concurrency := f.Int("concurrency", 1, "sends that may be in progress at a time, 1 or more")
 	group := f.String("group", "", "message group `id`, which every message to a FIFO queue needs")
 	batch := f.Int("batch", 1, "messages to send at a time, 1 or more, in one call with one outcome each;\na FIFO queue gets ten in a request, in their order")
 	sendTimeout := f.Duration("send-timeout", 30*time.Second, "how long a send may take before it is given up as not confirmed, over 0s")
@@ -57,6 +58,14 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	}
 	if *batch < 1 || *sendTimeout <= 0 {
 		return usagef("-batch is %d and -send-timeout %v; they must be at least 1 and over 0s", *batch, *sendTimeout)
+	}
+	if err := errors.Join(
+		atLeast("every", *every, 0),
+		atLeast("delay", *delay, 0),
+		atLeast("count", *count, 0),
+		atLeast("concurrency", *concurrency, 1),
+	); err != nil {
+		return err
 	}
 	p := &workers.Producer{
 		Every: *every, Count: *count, Concurrency: *concurrency, Metadata: attrs,
