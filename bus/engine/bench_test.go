@@ -96,7 +96,7 @@ func (h *holder) fill() {
 func (h *holder) send(m Message) {
 	h.q.advance(h.q.now + 100)
 	h.ids++
-	if _, _, err := h.q.send(&m, h.ids); err != nil {
+	if _, err := h.q.send(&m, h.ids); err != nil {
 		panic(err)
 	}
 }

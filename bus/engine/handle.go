@@ -78,15 +78,33 @@ func (q *Queue) unlock() {
 // [spec.CheckDelay] and [spec.CheckGroup], and on FIFO queues when a group or
 // deduplication id is missing.
 func (q *Queue) Send(m Message) (Sent, error) {
-	if err := q.lock(); err != nil {
+	p, err := q.post(&m)
+	if err != nil {
 		return Sent{}, err
 	}
+	sent := Sent{ID: messageID(q.state.seed, p.id), Duplicate: p.duplicate}
+	if p.fifo {
+		sent.SequenceNumber = sequenceNumber(p.seq)
+	}
+	return sent, nil
+}
+
+// Post is [Queue.Send] for a sender that does not ask what was sent.
+func (q *Queue) Post(m Message) error {
+	_, err := q.post(&m)
+	return err
+}
+
+func (q *Queue) post(m *Message) (posted, error) {
+	if err := q.lock(); err != nil {
+		return posted{}, err
+	}
 	defer q.unlock()
-	sent, used, err := q.state.send(&m, q.engine.ids+1)
-	if used {
+	p, err := q.state.send(m, q.engine.ids+1)
+	if err == nil && !p.duplicate {
 		q.engine.ids++
 	}
-	return sent, err
+	return p, err
 }
 
 // A ReceiveRequest says how to receive. The zero value takes one message, with

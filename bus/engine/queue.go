@@ -223,10 +223,17 @@ func (q *queue) check(in *Message) error {
 	return nil
 }
 
-// send adds a message with the id given, and reports whether it used the id.
-func (q *queue) send(in *Message, id uint64) (sent Sent, used bool, err error) {
+// posted is what a queue answers to a sender, before it is put into words.
+type posted struct {
+	id, seq   uint64
+	fifo      bool
+	duplicate bool // of an earlier message, which these are the numbers of
+}
+
+// send adds a message with the id given, unless it is a duplicate.
+func (q *queue) send(in *Message, id uint64) (posted, error) {
 	if err := q.check(in); err != nil {
-		return Sent{}, false, err
+		return posted{}, err
 	}
 	m := &message{id: id, body: in.Body, attrs: in.Attributes, sent: q.now}
 	delay := q.attrs.Delay
@@ -239,16 +246,14 @@ func (q *queue) send(in *Message, id uint64) (sent Sent, used bool, err error) {
 	if q.attrs.FIFO {
 		m.extra.dedup = dedupID(in)
 		if old, ok := q.dedup.seen(q.dedupKey(m)); ok {
-			return Sent{ID: messageID(q.seed, old.id), SequenceNumber: sequenceNumber(old.seq), Duplicate: true}, false, nil
+			return posted{old.id, old.seq, true, true}, nil
 		}
 	}
 	q.add(m, int64(delay))
-	sent.ID = messageID(q.seed, m.id)
 	if q.attrs.FIFO {
-		sent.SequenceNumber = sequenceNumber(m.seq)
 		q.dedup.remember(q.dedupKey(m), m.id, m.seq, q.now)
 	}
-	return sent, true, nil
+	return posted{m.id, m.seq, q.attrs.FIFO, false}, nil
 }
 
 // receive takes up to n ready messages. Those that the redrive policy gives up
@@ -313,9 +318,10 @@ func (q *queue) wait(m *message, d time.Duration) {
 
 func (q *queue) delivery(m *message) Delivery {
 	x := m.extras()
+	id, handle := names(q.seed, m.id, receipt{q.number, m.seq, m.receives, time.Duration(m.due - m.taken)})
 	d := Delivery{
-		ID:               messageID(q.seed, m.id),
-		ReceiptHandle:    receipt{q.number, m.seq, m.receives, time.Duration(m.due - m.taken)}.String(),
+		ID:               id,
+		ReceiptHandle:    handle,
 		Body:             m.body,
 		Attributes:       m.attrs,
 		Sent:             q.clock.past(m.sent),

@@ -26,14 +26,18 @@ var strictBase64 = base64.RawURLEncoding.Strict()
 
 // String returns the receipt handle: opaque to its holder, and short.
 func (r receipt) String() string {
+	var text [receiptText]byte
+	r.put(text[:])
+	return string(text[:])
+}
+
+func (r receipt) put(text []byte) {
 	var b [receiptBytes]byte
 	binary.BigEndian.PutUint64(b[0:], r.queue)
 	binary.BigEndian.PutUint64(b[8:], r.message)
 	binary.BigEndian.PutUint32(b[16:], uint32(r.delivery))
 	binary.BigEndian.PutUint64(b[20:], uint64(r.visibility))
-	var text [receiptText]byte
-	base64.RawURLEncoding.Encode(text[:], b[:])
-	return string(text[:])
+	base64.RawURLEncoding.Encode(text, b[:])
 }
 
 // parseReceipt reads a receipt handle of the queue with the number queue.
@@ -62,8 +66,20 @@ func parseReceipt(handle string, queue uint64) (receipt, error) {
 // version 8) of the engine's random seed and the message's number, so that
 // messages need not store theirs.
 func messageID(seed, n uint64) string {
-	var b [16]byte
+	return spec.ID(messageNumber(seed, n), 8)
+}
+
+func messageNumber(seed, n uint64) (b [16]byte) {
 	binary.BigEndian.PutUint64(b[0:], seed)
 	binary.BigEndian.PutUint64(b[8:], n)
-	return spec.ID(b, 8)
+	return b
+}
+
+// names returns a message's id and a receipt handle, which share their memory.
+func names(seed, n uint64, r receipt) (id, handle string) {
+	var text [spec.IDLength + receiptText]byte
+	spec.PutID(text[:], messageNumber(seed, n), 8)
+	r.put(text[spec.IDLength:])
+	both := string(text[:])
+	return both[:spec.IDLength], both[spec.IDLength:]
 }

@@ -38,14 +38,18 @@ func (t *topic) send(m *cdk.Message) error {
 	body, attrs := driver.Encode(m.Body, m.Metadata, &o)
 	attrs = append(attrs, o.Attributes...)
 	attrs = append(attrs, o.Fitting(body, attrs, spec.MaxMessageBytes)...)
-	sent, err := t.q.get().Send(engine.Message{
+	message := engine.Message{
 		Body:          body,
 		Attributes:    attrs,
 		Delay:         o.Delay,
 		Group:         o.Group,
 		Deduplication: o.Deduplication,
 		TraceHeader:   o.TraceHeader,
-	})
+	}
+	if m.AfterSend == nil {
+		return t.q.get().Post(message)
+	}
+	sent, err := t.q.get().Send(message)
 	if err != nil {
 		return err
 	}
@@ -134,7 +138,7 @@ func (s *subscription) receive(ctx context.Context) ([]*cdk.Message, error) {
 		return nil, err
 	}
 	lease := time.Until(ds[0].VisibleAt)
-	ms := s.messages(nil, ds)
+	ms := s.messages(make([]*cdk.Message, 0, min(want, len(ds)*want/r.Max)), ds)
 	for len(ds) == r.Max && len(ms) < want {
 		r.Max, r.Wait = min(want-len(ms), spec.MaxBatchEntries), new(time.Duration(0))
 		if ds, err = s.q.get().Receive(ctx, r); err != nil {
