@@ -2,9 +2,7 @@
 import { el } from './dom.js';
 
 export function field(name, control, hint) {
-  const e = el('label', { class: 'field' }, el('span', {}, name), control, hint && el('small', {}, hint));
-  e.control = control;
-  return e;
+  return el('label', { class: 'field' }, el('span', {}, name), control, hint && el('small', {}, hint));
 }
 
 // dialog shows a form. act does what its button says; the dialog stays open when act

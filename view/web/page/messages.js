@@ -176,7 +176,7 @@ export function messages(id) {
     const show2 = () => pre.replaceChildren(...(laidOut ? layOut(m.body) : [m.body]));
     show2();
     const facts = [
-      ['Message id', m.id], ['Size', bytes(m.size)], ['Sent', when(m.sent)], ['Received', m.receives ? `${m.receives} times, first ${when(m.firstReceived)}` : 'never'],
+      ['Message id', m.id], ['Size', bytes(m.size)], ['Sent', when(m.sent)], ['Received', m.receives ? `${m.receives === 1 ? 'once,' : `${count(m.receives)} times, first`} ${when(m.firstReceived)}` : 'never'],
       m.visibleAt && ['Visible at', when(m.visibleAt)], m.group && ['Group', m.group], m.deduplication && ['Deduplication id', m.deduplication],
       m.sequence && ['Sequence number', m.sequence], m.source && ['Given up by', m.source], m.trace && ['AWSTraceHeader', m.trace],
     ].filter(Boolean);

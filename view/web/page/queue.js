@@ -95,13 +95,20 @@ export function queue(id) {
     dialog({
       title: `Redrive ${id}`, text: `Move ${number(q.counts[0])} that ${q.counts[0] === 1 ? 'is' : 'are'} waiting here? They arrive as new ones.`,
       body: [el('label', { class: 'field' }, el('span', {}, 'To'), to)], action: `Move ${number(q.counts[0])}`,
-      act: async () => Boolean(await attempt('redrive', { Queue: id, To: to.value })),
+      act: async () => {
+        const begun = await attempt('redrive', { Queue: id, To: to.value });
+        if (begun) wanted.add(begun.id);
+        tasks();
+        return Boolean(begun);
+      },
     });
   }
 
   const bars = new Map();
+  const wanted = new Set(); // those that ran while this queue was shown
   function tasks() {
-    const mine = store.tasks.filter((t) => t.queue === id && (t.state === 'running' || bars.has(t.id)));
+    for (const t of store.tasks) if (t.state === 'running') wanted.add(t.id);
+    const mine = store.tasks.filter((t) => t.queue === id && wanted.has(t.id));
     for (const t of mine) {
       if (!bars.has(t.id)) bars.set(t.id, bar(t));
       bars.get(t.id).show(t);
