@@ -164,7 +164,7 @@ func progress(next func() (string, string), until string) (said []task) {
 func TestARedriveOfAllTellsHowFarItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, Options{Every: time.Millisecond})
-		bodies := make([]string, 5*step+1)
+		bodies := make([]string, 2501)
 		for i := range bodies {
 			bodies[i] = fmt.Sprint(i)
 		}
@@ -188,7 +188,7 @@ func TestARedriveOfAllTellsHowFarItIs(t *testing.T) {
 func TestARedriveCanBeStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, Options{})
-		bodies := make([]string, 5*step)
+		bodies := make([]string, 2501)
 		for i := range bodies {
 			bodies[i] = fmt.Sprint(i)
 		}

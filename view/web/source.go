@@ -125,3 +125,9 @@ type Outgoing struct {
 	Group         string
 	Deduplication string
 }
+
+// NamedAttribute is an attribute of a message with its name.
+type NamedAttribute = spec.NamedAttribute
+
+// NoQueue returns the error of a queue that a Source does not have.
+func NoQueue(id string) error { return spec.NoQueue(id) }

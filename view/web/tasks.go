@@ -8,8 +8,11 @@ import (
 )
 
 const (
-	// step is how many messages a redrive moves at a time.
-	step = 500
+	// A redrive moves as many messages at a time as take stepTime, firstStep to maxStep,
+	// so that what is told of it keeps up, and others have the queue in between.
+	firstStep = 10
+	maxStep   = 500
+	stepTime  = 50 * time.Millisecond
 
 	// maxTasks is how many redrives are remembered.
 	maxTasks = 10
@@ -93,8 +96,10 @@ func (t *tasks) start(ctx context.Context, queue, to string, total int, move fun
 
 func (t *tasks) run(ctx context.Context, one *task, move func(context.Context, int) (int, error)) {
 	defer one.cancel()
+	size := firstStep
 	for left := one.Total; ; {
-		n := min(left, step)
+		n := min(left, size)
+		begun := time.Now()
 		moved, err := 0, error(nil)
 		if n > 0 {
 			moved, err = move(ctx, n)
@@ -120,7 +125,12 @@ func (t *tasks) run(ctx context.Context, one *task, move func(context.Context, i
 		if state != "running" {
 			return
 		}
-		select { // and let others have the queue between steps
+		if time.Since(begun) < stepTime {
+			size = min(2*size, maxStep)
+		} else {
+			size = max(size/2, firstStep)
+		}
+		select {
 		case <-time.After(time.Millisecond):
 		case <-ctx.Done():
 		}
