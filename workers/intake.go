@@ -11,8 +11,8 @@ import (
 	"omnibus/bus"
 )
 
-// An intake receives from one queue, and goes on when the queue is gone and there
-// again.
+// An intake receives from one queue. When the queue is deleted it may wait until the
+// queue exists again.
 type intake struct {
 	run      *run
 	queue    *bus.Queue // the settings'; it settles what any receiver received

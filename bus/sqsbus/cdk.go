@@ -24,9 +24,9 @@ import (
 // those of the Go CDK's own driver, in both directions.
 
 // Each Send is a batch of its own, so that it succeeds or fails by itself; the
-// sender joins them. One fetch at a time, which begins when all before has been taken,
-// is what the receiver relies on. Acknowledgements are passed on by the hundred, since the deleter
-// joins them and nobody waits.
+// sender joins them. The receiver relies on one fetch at a time, which begins when all
+// earlier messages have been taken. Acknowledgements come in batches of any size: the
+// deleter splits and joins them.
 var (
 	sendBatches    = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1000}
 	receiveBatches = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1}
@@ -37,7 +37,7 @@ type sending struct {
 	client *sqs.Client
 	sender *sender
 
-	unconfirmed atomic.Int64 // messages of which it is not known whether they are sent
+	unconfirmed atomic.Int64 // messages that may or may not have been sent
 }
 
 // SendBatch sends the messages one by one. The batch has one message, unless
@@ -120,7 +120,7 @@ type subscription struct {
 	inARow int       // how many calls came less than ackRest after another
 
 	late       atomic.Int64 // acknowledgements that came too late
-	unanswered atomic.Int64 // acknowledgements that nothing is known of yet
+	unanswered atomic.Int64 // acknowledgements without an answer yet
 }
 
 // ReceiveBatch returns what the receiver hands out, or nothing when it is paused.

@@ -55,10 +55,10 @@ func (d *deleter) ack(m *delivery, answered func(error)) {
 // errLate is the outcome of a deletion whose lease was lost.
 var errLate = spec.Errorf(spec.MessageNotInflight, "the message's visibility timeout was over")
 
-// request makes one request. On a standard queue SQS says of a deletion that came
-// too late that it succeeded, so the lease tells. Since it began when an answer
-// had arrived, it is looked at when another has: the time that an answer takes does
-// not count.
+// request makes one request. On a standard queue SQS reports success also for a
+// deletion that came too late, so the lease decides. The lease began when the answer
+// to the receive arrived; so it is looked at when the answer to the deletion arrives,
+// and the time that an answer travels does not count.
 func (d *deleter) request(ctx context.Context, ms []*delivery) ([]outcome[struct{}], error) {
 	in := &sqs.DeleteMessageBatchInput{QueueUrl: &d.queue, Entries: make([]types.DeleteMessageBatchRequestEntry, len(ms))}
 	for i, m := range ms {

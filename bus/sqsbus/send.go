@@ -114,8 +114,8 @@ func batchIndex(id *string, n int) (int, bool) {
 	return i, err == nil && i >= 0 && i < n
 }
 
-// unanswered returns n outcomes of entries that the answer does not mention,
-// which had better be sent again.
+// unanswered returns n outcomes of entries that the answer does not mention. They are
+// sent again.
 func unanswered[R any](n int) []outcome[R] {
 	outcomes := make([]outcome[R], n)
 	for i := range outcomes {

@@ -68,8 +68,8 @@ func (c *changer) do(ctx context.Context, urgent bool, changes ...change) []erro
 	return errs
 }
 
-// refused says of an error that SQS has for a delivery that has lost its message
-// that it means so.
+// refused makes the errors with which SQS answers for a lost lease match
+// driver.ErrLeaseLost.
 func refused(err error) error {
 	if errors.Is(err, spec.MessageNotInflight) || errors.Is(err, spec.ReceiptHandleIsInvalid) {
 		return driver.LeaseLost(err)
