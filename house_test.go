@@ -200,9 +200,52 @@ func TestTrapsNamesTestsThatExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob("bus/sqsbus/*_test.go")
+	code := sourceOf(t, "bus/sqsbus/*_test.go")
+	for _, name := range regexp.MustCompile(`\bTest\w+`).FindAllString(string(text), -1) {
+		if !strings.Contains(code, "\nfunc "+name+"(t *testing.T)") {
+			t.Errorf("docs/traps.md names %s, which is no test of bus/sqsbus", name)
+		}
+	}
+}
+
+// What the documents name exists: files they link to, packages, and flags of sqsd.
+func TestDocumentsNameWhatExists(t *testing.T) {
+	documents, err := filepath.Glob("docs/*.md")
+	if err != nil || documents == nil {
+		t.Fatalf("no documents: %v", err)
+	}
+	flags := sourceOf(t, "cmd/sqsd/*.go")
+	for _, name := range append(documents, "README.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range regexp.MustCompile(`\]\(([^):#]+)\)`).FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(name), link[1])); err != nil {
+				t.Errorf("%s links to %s: %v", name, link[1], err)
+			}
+		}
+		for _, path := range regexp.MustCompile("`(?:go doc |go run )?(?:-tags \\w+ )?(?:\\./)?((?:bus|cmd|examples|strangers|deploy|internal|workers|lab|watch|view)/[\\w/]+)[` ]").FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(path[1]); err != nil {
+				t.Errorf("%s names %s: %v", name, path[1], err)
+			}
+		}
+		if name != "docs/endpoint.md" {
+			continue
+		}
+		for _, flag := range regexp.MustCompile("`(?:sqsd )?-([a-z][a-z-]+)").FindAllStringSubmatch(string(text), -1) {
+			if !strings.Contains(flags, `"`+flag[1]+`"`) {
+				t.Errorf("%s names the flag -%s, which sqsd does not have", name, flag[1])
+			}
+		}
+	}
+}
+
+// sourceOf returns the text of files.
+func sourceOf(t *testing.T, pattern string) string {
+	files, err := filepath.Glob(pattern)
 	if err != nil || files == nil {
-		t.Fatalf("no tests: %v", err)
+		t.Fatalf("no %s: %v", pattern, err)
 	}
 	var code strings.Builder
 	for _, file := range files {
@@ -212,11 +255,7 @@ func TestTrapsNamesTestsThatExist(t *testing.T) {
 		}
 		code.Write(source)
 	}
-	for _, name := range regexp.MustCompile(`\bTest\w+`).FindAllString(string(text), -1) {
-		if !strings.Contains(code.String(), "\nfunc "+name+"(t *testing.T)") {
-			t.Errorf("docs/traps.md names %s, which is no test of bus/sqsbus", name)
-		}
-	}
+	return code.String()
 }
 
 // Every package in the README's map exists, and every package is in the map.
