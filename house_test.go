@@ -53,6 +53,7 @@ var mayImport = map[string][]string{
 	"bus/bustest":               {"bus", "bus/driver", "bus/spec"},
 	"internal/origin":           {},
 	"view/web":                  {"bus/engine", "bus/spec", "internal/origin"},
+	"view/web/queues":           {"bus", "view/web"},
 	"workers":                   {"bus"},
 	"watch":                     {},
 	"watch/live":                {"bus", "watch", "workers"},

@@ -54,6 +54,9 @@ func TestREADMECommandLinesWork(t *testing.T) {
 	for _, line := range take(`sqsd`) {
 		p.start(line + " -addr " + addr)
 	}
+	for _, line := range take(`sqsd -ui`) {
+		p.start(line + " -addr 127.0.0.1:0")
+	}
 	p.awaitOutput()
 	for _, line := range take(`omnibus create.*`) {
 		p.finish(p.command(line))

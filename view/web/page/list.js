@@ -38,6 +38,7 @@ function row() {
     if (!q) return;
     e.style.transform = `translateY(${y}px)`;
     e.classList.toggle('selected', selected);
+    e.classList.toggle('buried', q.sources.length > 0);
     e.classList.toggle('empty', q.counts.every((n) => n === 0));
     set(name, q.name);
     if (name.hash !== link(q.id)) name.href = link(q.id);
