@@ -132,6 +132,7 @@ func TestABatchThatEndsBadlyFailsWhole(t *testing.T) {
 }
 
 func TestABatchHasOneMessageOfAGroup(t *testing.T) {
+	t.Parallel()
 	onPlaces(t, func(t *testing.T, p *place) {
 		q := p.queue("work.fifo", bus.QueueSettings{})
 		const n = 200

@@ -98,6 +98,7 @@ func TestABodyThatCannotBeDecodedIsAPermanentError(t *testing.T) {
 }
 
 func TestACompressedBodyThatGrowsTooLargeIsRefused(t *testing.T) {
+	t.Parallel()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	for range 17 << 10 {

@@ -89,6 +89,7 @@ func TestAPausedConsumerFinishesWhatIsInHandAndReceivesNothing(t *testing.T) {
 
 // A database answers the later, the more handlers ask it.
 func TestConcurrencyFollowsTheHandlersTime(t *testing.T) {
+	t.Parallel()
 	onPlaces(t, func(t *testing.T, p *place) {
 		q := p.queue("work", bus.QueueSettings{})
 		p.fill("work", 5000)
@@ -133,6 +134,7 @@ func TestConcurrencyFollowsTheHandlersTime(t *testing.T) {
 }
 
 func TestQueuesShareTheHandlersByTheirWeights(t *testing.T) {
+	t.Parallel()
 	onPlaces(t, func(t *testing.T, p *place) {
 		var shares []workers.Share
 		for name, weight := range map[string]int{"heavy": 3, "light": 0} {

@@ -85,6 +85,7 @@ func (b *byGroup) inOrder(t *testing.T, n int, groups ...string) {
 }
 
 func TestAGroupIsHandledInOrderAndGroupsSideBySide(t *testing.T) {
+	t.Parallel()
 	onPlaces(t, func(t *testing.T, p *place) {
 		const n = 60
 		groups := []string{"a", "b", "c", "d", "e"}
@@ -122,6 +123,7 @@ func TestAGroupIsHandledInOrderAndGroupsSideBySide(t *testing.T) {
 
 // A receiver that was fast is given a group's messages ahead, on membus.
 func TestAFailedMessageHoldsBackItsOwnGroupOnly(t *testing.T) {
+	t.Parallel()
 	onPlaces(t, func(t *testing.T, p *place) {
 		const n = 400
 		q := p.queue("work.fifo", bus.QueueSettings{})

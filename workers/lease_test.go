@@ -98,6 +98,7 @@ func TestLeasesAreRenewedManyInOneCall(t *testing.T) {
 // The consumer is fast until it has been given messages ahead, and then takes longer for
 // each than their leases are.
 func TestAConsumerThatBecomesSlowHandlesEachOf10000MessagesOnce(t *testing.T) {
+	t.Parallel()
 	onPlaces(t, func(t *testing.T, p *place) {
 		q := p.queue("work", bus.QueueSettings{})
 		const n = 10000

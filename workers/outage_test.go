@@ -3,6 +3,8 @@ package workers_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -20,6 +22,7 @@ import (
 )
 
 func TestAConsumerOutlastsAnEndpointThatIsAway(t *testing.T) {
+	t.Parallel()
 	onSQS(t, func(t *testing.T, p *place) {
 		q := p.queue("work", bus.QueueSettings{})
 		p.fill("work", 500)
@@ -51,6 +54,7 @@ func TestAConsumerOutlastsAnEndpointThatIsAway(t *testing.T) {
 // However many requests are under way, each open queue has its line when it is away, and
 // one when it answers again.
 func TestAConsumerAndAProducerGoOnAfterAnOutageOfTwoLinesInTheLog(t *testing.T) {
+	t.Parallel()
 	onSQS(t, func(t *testing.T, p *place) {
 		in, out := p.queue("in", bus.QueueSettings{}), p.queue("out", bus.QueueSettings{})
 		handler, handled := record()
@@ -60,8 +64,8 @@ func TestAConsumerAndAProducerGoOnAfterAnOutageOfTwoLinesInTheLog(t *testing.T) 
 			}
 			return handler(ctx, m)
 		}})
-		p.fill("in", 2000)
-		producer := &workers.Producer{Queue: out, Source: workers.Repeat([]byte("a")), Count: 3600, Every: time.Second, Concurrency: 8, SendTimeout: time.Hour}
+		p.fill("in", 1000)
+		producer := &workers.Producer{Queue: out, Source: workers.Repeat([]byte("a")), Count: 700, Every: time.Second, Concurrency: 8}
 		sent := make(chan error, 1)
 		go func() { sent <- producer.Run(t.Context()) }()
 		for range 2 {
@@ -71,8 +75,8 @@ func TestAConsumerAndAProducerGoOnAfterAnOutageOfTwoLinesInTheLog(t *testing.T) 
 			p.wire.lose(nil)
 			time.Sleep(5 * time.Minute)
 		}
-		if err := <-sent; err != nil || producer.Sent() != 3600 {
-			t.Errorf("%d messages were sent: %v; want all 3600", producer.Sent(), err)
+		if err := <-sent; err != nil || producer.Sent() != 700 {
+			t.Errorf("%d messages were sent: %v; want all 700", producer.Sent(), err)
 		}
 		time.Sleep(time.Hour)
 		if err := stop(); err != nil {
@@ -80,8 +84,8 @@ func TestAConsumerAndAProducerGoOnAfterAnOutageOfTwoLinesInTheLog(t *testing.T) 
 		}
 		got := handled()
 		slices.Sort(got)
-		if got = slices.Compact(got); len(got) != 2000 {
-			t.Errorf("%d messages were handled, want all 2000", len(got))
+		if got = slices.Compact(got); len(got) != 1000 {
+			t.Errorf("%d messages were handled, want all 1000", len(got))
 		}
 		synctest.Wait()
 		for _, q := range []*bus.Queue{in, out} {
@@ -103,6 +107,7 @@ func TestAConsumerAndAProducerGoOnAfterAnOutageOfTwoLinesInTheLog(t *testing.T) 
 }
 
 func TestAConsumerWaitsForAQueueThatIsGoneAndComesAgain(t *testing.T) {
+	t.Parallel()
 	onPlaces(t, func(t *testing.T, p *place) {
 		for name, visibility := range map[string]*time.Duration{"work": nil, "own": new(20 * time.Second)} {
 			q := p.queue(name, bus.QueueSettings{})
@@ -136,6 +141,93 @@ func TestAConsumerWaitsForAQueueThatIsGoneAndComesAgain(t *testing.T) {
 			if gone, there := strings.Count(logged.String(), "waiting for it"), strings.Count(logged.String(), "exists again"); gone != 3 || there != 3 {
 				t.Errorf("the log is\n%s\nwant a line for each of three times that the queue was gone, and was there again", &logged)
 			}
+		}
+	})
+}
+
+// No answer but that there is no queue says that a message was not sent: it is sent
+// when there is one, once.
+func TestAProducerWaitsForAQueueThatIsGoneAndComesAgain(t *testing.T) {
+	t.Parallel()
+	onPlaces(t, func(t *testing.T, p *place) {
+		for name, batch := range map[string]int{"single": 1, "batches": 5, "order.fifo": 5} {
+			var s bus.QueueSettings
+			if strings.HasSuffix(name, ".fifo") {
+				s.ContentBasedDeduplication = new(true)
+			}
+			q := p.queue(name, s)
+			var want []string
+			for i := range 100 {
+				want = append(want, fmt.Sprintf("%02d", i))
+			}
+			var logged bytes.Buffer
+			producer := &workers.Producer{
+				Queue: q, Source: bodies(want...), Every: time.Duration(batch) * time.Second, Batch: batch, Concurrency: 3, WaitForQueue: true,
+				Logger: slog.New(slog.NewTextHandler(&logged, nil)),
+			}
+			if q.FIFO() {
+				producer.Concurrency = 1
+				producer.Prepare = func(_ context.Context, _ int, m *pubsub.Message) error {
+					bus.Group(m, "all")
+					return nil
+				}
+			}
+			handler, handled := record()
+			stop := start(t, &workers.Consumer{Queue: p.open(name), WaitForQueue: true, Logger: quiet, Handler: handler})
+			sent := make(chan error, 1)
+			go func() { sent <- producer.Run(t.Context()) }()
+			for range 2 {
+				time.Sleep(20*time.Second + 500*time.Millisecond)
+				if err := p.open(name).Delete(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Minute)
+				p.create(name, s)
+			}
+			if err := <-sent; err != nil || producer.Sent() != len(want) || producer.Unconfirmed() != 0 {
+				t.Errorf("%d messages were sent: %v; want all %d", producer.Sent(), err, len(want))
+			}
+			time.Sleep(time.Minute)
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+			got := handled()
+			if !q.FIFO() {
+				slices.Sort(got)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("of %s %d messages were handled, %q; want each of %d once, and in order if it is a FIFO queue", name, len(got), got, len(want))
+			}
+			if gone, there := strings.Count(logged.String(), "waiting for it"), strings.Count(logged.String(), "exists again"); gone != 2 || there != 2 || strings.Count(logged.String(), "\n") != 4 {
+				t.Errorf("the log is\n%s\nwant a line for each of two times that the queue was gone, and was there again", &logged)
+			}
+		}
+	})
+}
+
+func TestAMessageThatFoundNoQueueIsNotSent(t *testing.T) {
+	onSQS(t, func(t *testing.T, p *place) {
+		for _, waits := range []bool{false, true} {
+			producer := &workers.Producer{Queue: p.open("work"), WaitForQueue: waits, SendTimeout: 10 * time.Second, Logger: quiet}
+			err := producer.Send(t.Context(), &pubsub.Message{Body: []byte("a")})
+			if gcerrors.Code(err) != gcerrors.NotFound || errors.Is(err, workers.ErrUnconfirmed) || producer.Unconfirmed() != 0 {
+				t.Errorf("Send that waits (%v) for the queue returned %v, want code NotFound, and that it was not sent", waits, err)
+			}
+		}
+	})
+}
+
+func TestAProducerThatWaitsForAQueueStopsWithinItsDrainTimeout(t *testing.T) {
+	onSQS(t, func(t *testing.T, p *place) {
+		ctx, cancel := context.WithCancel(t.Context())
+		producer := &workers.Producer{Queue: p.open("work"), Source: bodies("a"), WaitForQueue: true, DrainTimeout: 5 * time.Second, Logger: quiet}
+		ended := make(chan error, 1)
+		go func() { ended <- producer.Run(ctx) }()
+		time.Sleep(time.Hour)
+		cancel()
+		begin := time.Now()
+		if err := <-ended; gcerrors.Code(err) != gcerrors.NotFound || time.Since(begin) > 5*time.Second {
+			t.Errorf("the stop took %v: %v; want code NotFound, since a message was not sent", time.Since(begin), err)
 		}
 	})
 }
@@ -177,6 +269,7 @@ func TestWithoutWaitForQueueAMissingQueueEndsRun(t *testing.T) {
 
 // The endpoint gives messages and takes no deletions.
 func TestAcknowledgementsThatAreNotAnsweredDoNotFillTheMemory(t *testing.T) {
+	t.Parallel()
 	onSQS(t, func(t *testing.T, p *place) {
 		q := p.queue("work", bus.QueueSettings{Visibility: new(12 * time.Hour)})
 		const n = 6_000

@@ -1,10 +1,12 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -67,10 +69,16 @@ type Producer struct {
 	// not overlap.
 	OnSent func(Sent)
 
-	// SendTimeout bounds one Send, Prepare included, or one batch; 0 means 30 s. The
-	// error of a Send that it ends matches [ErrUnconfirmed], unless the message was
-	// not given to the queue yet.
+	// SendTimeout bounds one Send, Prepare included, or one batch. 0 means 30 s for
+	// what a program sends, and no bound for Run, which nobody waits for: it outlasts
+	// an outage, with Concurrency messages or batches in hand and none read ahead. The
+	// error of a Send that it ends matches [ErrUnconfirmed], unless the message was not
+	// given to the queue, or the queue did not exist.
 	SendTimeout time.Duration
+
+	// WaitForQueue has a queue that does not exist, or not any more, waited for, within
+	// SendTimeout. Without it a Send fails with the code NotFound, and ends Run.
+	WaitForQueue bool
 
 	// DrainTimeout is how long Sends in progress may go on when Run is stopping;
 	// 0 means 30 s.
@@ -78,6 +86,12 @@ type Producer struct {
 
 	// Telemetry says where spans and metrics go; nil means the global providers.
 	Telemetry *Telemetry
+
+	// Logger is told when WaitForQueue begins to wait, and when the queue is there;
+	// nil means slog.Default().
+	Logger *slog.Logger
+
+	absence absence
 
 	sent, unconfirmed atomic.Int64
 
@@ -203,8 +217,11 @@ func (p *Producer) gather(ctx context.Context, source *feed, number int) (bodies
 
 // sendSource sends bodies of the source, of which the first has the number given.
 func (p *Producer) sendSource(ctx context.Context, first int, bodies [][]byte) error {
-	ctx, cancel := context.WithTimeout(ctx, p.sendTimeout())
-	defer cancel()
+	if p.SendTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.SendTimeout)
+		defer cancel()
+	}
 	fail := func(i int, err error) error { return fmt.Errorf("workers: send message %d: %w", first+i, err) }
 	var failed []error
 	var ms []*pubsub.Message
@@ -239,13 +256,6 @@ func (p *Producer) tell(s Sent) {
 	}
 }
 
-func (p *Producer) sendTimeout() time.Duration {
-	if p.SendTimeout == 0 {
-		return defaultSendTimeout
-	}
-	return p.SendTimeout
-}
-
 // Send sends one message, within SendTimeout and until ctx ends. It leaves m as it
 // is. After an error that matches [ErrUnconfirmed] m may have been sent.
 func (p *Producer) Send(ctx context.Context, m *pubsub.Message) error {
@@ -263,7 +273,7 @@ func (p *Producer) SendBatch(ctx context.Context, ms []*pubsub.Message) []error 
 	errs := make([]error, len(ms))
 	err := p.validate()
 	if err == nil {
-		ctx, cancel := context.WithTimeout(ctx, p.sendTimeout())
+		ctx, cancel := context.WithTimeout(ctx, cmp.Or(p.SendTimeout, defaultSendTimeout))
 		defer cancel()
 		out := make([]*pubsub.Message, len(ms))
 		for i, m := range ms {
@@ -334,22 +344,18 @@ func (p *Producer) confirm(ctx context.Context, ms []*pubsub.Message) []error {
 // hand gives messages to the queue, and calls done with what came of each.
 func (p *Producer) hand(ctx context.Context, ms []*pubsub.Message, done func(i int, err error)) {
 	p.once.Do(func() { p.spans = p.Telemetry.sending(p.Queue) })
-	if len(ms) == 1 { // through the portable type, with its own spans and metrics
+	if len(ms) == 1 {
 		ctx, end := p.spans.one(ctx, ms[0])
-		err := p.Queue.Topic.Send(ctx, ms[0])
+		err := p.deliver(ctx, ms)[0]
 		end(err)
 		done(0, err)
 		return
 	}
 	ctx, end := p.spans.batch(ctx, ms)
-	errs := p.Queue.SendBatch(ctx, ms)
+	errs := p.deliver(ctx, ms)
 	end(errs)
-	for i := range ms {
-		if errs == nil {
-			done(i, nil)
-		} else {
-			done(i, errs[i])
-		}
+	for i, err := range errs {
+		done(i, err)
 	}
 }
 
@@ -360,8 +366,14 @@ func (p *Producer) count(ctx context.Context, err error) error {
 		p.sent.Add(1)
 		return nil
 	}
-	if code := gcerrors.Code(err); ctx.Err() == nil && code != gcerrors.Canceled && code != gcerrors.DeadlineExceeded {
-		return err
+	switch gcerrors.Code(err) {
+	case gcerrors.NotFound:
+		return fmt.Errorf("not sent: %w", err)
+	case gcerrors.Canceled, gcerrors.DeadlineExceeded:
+	default:
+		if ctx.Err() == nil {
+			return err
+		}
 	}
 	p.unconfirmed.Add(1)
 	if cause := context.Cause(ctx); cause != nil {

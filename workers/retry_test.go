@@ -243,6 +243,7 @@ func TestThreeSecondsOfAFailingDatabaseCostNoDeadLetter(t *testing.T) {
 }
 
 func TestARetryComesAfterTheDelayOfThePolicyOrOfTheError(t *testing.T) {
+	t.Parallel()
 	onPlaces(t, func(t *testing.T, p *place) {
 		for name, kind := range map[string]struct {
 			policy func(error, int) time.Duration

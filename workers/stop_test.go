@@ -23,6 +23,7 @@ var churn = flag.Int("churn", 20_000, "how many `messages` pass consumers that c
 // Consumers start and stop at random while messages pass. A message is handled twice
 // only if its handler was cut short by a deadline.
 func TestConsumersThatComeAndGoLoseNoMessage(t *testing.T) {
+	t.Parallel()
 	onPlaces(t, func(t *testing.T, p *place) {
 		n := *churn
 		if p.wire != nil {

@@ -42,9 +42,9 @@
 // # Outages
 //
 // The backends go on by themselves when their endpoint is away and comes again, with one
-// line in the log for each; a [Producer] does so if its SendTimeout is longer. A queue
-// that does not exist ends Run, unless Consumer.WaitForQueue is set. When an endpoint
-// takes no acknowledgements any more the consumer stops receiving, until it does.
+// line in the log for each, and a [Consumer] and a [Producer] that reads from a source
+// with them. A queue that does not exist ends Run, unless Consumer.WaitForQueue or
+// Producer.WaitForQueue is set. When an endpoint takes no acknowledgements any more the consumer stops receiving, until it does.
 //
 // # Stopping
 //

@@ -380,11 +380,15 @@ func (r *receiver) extend() {
 	if len(changes) > 0 {
 		ctx, cancel := context.WithTimeout(r.ctx, shortest/2) // when the other half is over
 		defer cancel()
+		lost, why := 0, error(nil)
 		for i, err := range r.change.do(ctx, false, changes...) {
 			if err != nil {
-				r.log.Warn("sqsbus: cannot keep a message that waits", "queue", r.queue, "error", err)
+				lost, why = lost+1, err
 				changes[i].delivery.drop()
 			}
+		}
+		if lost > 0 {
+			r.log.Warn("sqsbus: cannot keep messages that wait", "queue", r.queue, "messages", lost, "error", why)
 		}
 	}
 	r.mu.Lock()

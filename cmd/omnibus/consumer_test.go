@@ -140,16 +140,18 @@ func TestConsumeReceivesAtItsRate(t *testing.T) {
 	})
 }
 
-func TestConsumeWaitsForAQueueThatIsToCome(t *testing.T) {
+func TestProduceAndConsumeWaitForAQueueThatIsToCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _ := newSQSWorld(t)
 		w.env["BUS_URL"] += "-later"
 		w.wantFailure(w.run("consume", "-max", "1"), exitFailed, "NonExistentQueue")
-		wait := w.start("consume", "-max", "1", "-wait-for-queue")
+		w.wantFailure(w.run("produce", "-preset", "fast", "-count", "1"), exitFailed, "NonExistentQueue")
+		consumed := w.start("consume", "-max", "1", "-wait-for-queue")
+		produced := w.start("produce", "-preset", "fast", "-count", "1", "-delay", "0s", "-wait-for-queue")
 		time.Sleep(time.Minute)
 		w.run("create", "-delay", "0s")
-		w.wantOK(w.run("produce", "-preset", "fast", "-count", "1", "-delay", "0s"), "1 message sent")
-		w.wantOK(wait(), "1 message received, 1 deleted")
+		w.wantOK(produced(), "1 message sent")
+		w.wantOK(consumed(), "1 message received, 1 deleted")
 	})
 }
 

@@ -12,7 +12,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"gocloud.dev/pubsub"
 
@@ -49,17 +48,19 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	concurrency := f.Int("concurrency", 1, "sends that may be in progress at a time, 1 or more")
 	group := f.String("group", "", "message group `id`, which every message to a FIFO queue needs")
 	batch := f.Int("batch", 1, "messages to send at a time, 1 or more, in one call with one outcome each;\na FIFO queue gets ten in a request, in their order")
-	sendTimeout := f.Duration("send-timeout", 30*time.Second, "how long a send may take before it is given up as not confirmed, over 0s")
+	sendTimeout := f.Duration("send-timeout", 0, "how long a send may take before it is given up as not confirmed, over 0s\n(default: until the queue answers)")
+	wait := f.Bool("wait-for-queue", false, "wait for a queue that does not exist, or not any more, and do not fail")
 	codec := f.String("codec", "", "how to encode the documents, named in the attribute Content-Type: json, or gzip\nfor JSON that is compressed (default: as they are, and unnamed)")
 	f.addDrainTimeout()
 	asJSON := f.Bool("json", false, "print one JSON object a line")
 	if err := f.parse(args); err != nil {
 		return err
 	}
-	if *batch < 1 || *sendTimeout <= 0 {
-		return usagef("-batch is %d and -send-timeout %v; they must be at least 1 and over 0s", *batch, *sendTimeout)
+	if f.given("send-timeout") && *sendTimeout <= 0 {
+		return usagef("-send-timeout is %v; it must be over 0s, or left out to wait until the queue answers", *sendTimeout)
 	}
 	if err := errors.Join(
+		atLeast("batch", *batch, 1),
 		atLeast("every", *every, 0),
 		atLeast("delay", *delay, 0),
 		atLeast("count", *count, 0),
@@ -69,7 +70,7 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	}
 	p := &workers.Producer{
 		Every: *every, Count: *count, Concurrency: *concurrency, Metadata: attrs,
-		Batch: *batch, SendTimeout: *sendTimeout, DrainTimeout: f.inHand(),
+		Batch: *batch, SendTimeout: *sendTimeout, DrainTimeout: f.inHand(), WaitForQueue: *wait,
 	}
 	var err error
 	if p.Source, err = f.source(p, *preset, *data, *lines); err != nil {
