@@ -106,6 +106,33 @@ func TestAConsumerAndAProducerGoOnAfterAnOutageOfTwoLinesInTheLog(t *testing.T) 
 	})
 }
 
+// A consumer that was fast has fetched ahead when it slows down and the endpoint goes.
+func TestLeasesThatAnOutageEndsAreOneLineInTheLog(t *testing.T) {
+	onSQS(t, func(t *testing.T, p *place) {
+		q := p.queue("work", bus.QueueSettings{})
+		p.fill("work", 2000)
+		var handled atomic.Int64
+		stop := start(t, &workers.Consumer{Queue: q, Logger: quiet, Handler: func(ctx context.Context, _ *pubsub.Message) error {
+			if handled.Add(1) == 200 {
+				p.wire.lose(all)
+			}
+			if handled.Load() < 200 {
+				return nil
+			}
+			return idle(ctx, 5*time.Minute)
+		}})
+		time.Sleep(4 * time.Minute)
+		p.wire.lose(nil)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		const line = "cannot keep messages that wait"
+		if strings.Count(p.log.String(), line) != 1 || strings.Contains(p.log.String(), "messages=1 ") {
+			t.Errorf("the log is\n%s\nwant one line, %q, for all of several messages", p.log, line)
+		}
+	})
+}
+
 func TestAConsumerWaitsForAQueueThatIsGoneAndComesAgain(t *testing.T) {
 	t.Parallel()
 	onPlaces(t, func(t *testing.T, p *place) {

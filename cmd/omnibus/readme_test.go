@@ -23,11 +23,12 @@ func TestREADMECommandLinesWork(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no interrupts to send on Windows")
 	}
+	t.Parallel()
 	addr, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &play{t: t, addr: addr, bin: t.TempDir()}
+	p := &play{t: t, addr: addr, bin: programs(t)} // which go install leaves as they are
 	lines := readmeCommandLines(t)
 	take := func(pattern string) (found []string) {
 		lines = slices.DeleteFunc(lines, func(line string) bool {

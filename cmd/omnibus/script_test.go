@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,11 +23,8 @@ import (
 //	listening ADDR                     waits until something accepts connections
 //	until TIMEOUT PATTERN PROGRAM ARG...  runs the program until it prints that
 func TestScripts(t *testing.T) {
-	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin, ".", "../sqsd")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	t.Parallel()
+	bin := programs(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                "../../testdata/script",
 		RequireUniqueNames: true,
@@ -45,6 +43,38 @@ func TestScripts(t *testing.T) {
 			"until":     scriptUntil,
 		},
 	})
+}
+
+// programs returns the directory where the two programs are installed, for all tests:
+// to link them takes longer than most of what is done with them.
+func programs(t *testing.T) string {
+	t.Helper()
+	out, err := install()
+	if err != nil {
+		t.Fatalf("go install: %v\n%s", err, out)
+	}
+	return bin
+}
+
+var (
+	bin     string // of the programs
+	install = sync.OnceValues(func() ([]byte, error) {
+		cmd := exec.Command("go", "install", ".", "../sqsd")
+		cmd.Env = append(os.Environ(), "GOBIN="+bin)
+		return cmd.CombinedOutput()
+	})
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if bin, err = os.MkdirTemp("", "omnibus"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(bin)
+		return m.Run()
+	}())
 }
 
 // freeAddress returns a loopback address that was free just now.
