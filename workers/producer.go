@@ -71,7 +71,7 @@ type Producer struct {
 
 	// SendTimeout bounds one Send, Prepare included, or one batch. 0 means 30 s for
 	// what a program sends, and no bound for Run, which nobody waits for: it outlasts
-	// an outage, with Concurrency messages or batches in hand and none read ahead. The
+	// an outage, with Concurrency messages or batches in hand and one that waits. The
 	// error of a Send that it ends matches [ErrUnconfirmed], unless the message was not
 	// given to the queue, or the queue did not exist.
 	SendTimeout time.Duration
