@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -218,6 +220,46 @@ func TestARedriveThatFailsSaysWhy(t *testing.T) {
 		}
 		if said := progress(next, "failed"); !strings.Contains(said[len(said)-1].Error, "not a dead-letter queue") {
 			t.Errorf("%+v", said)
+		}
+	})
+}
+
+// crew is one worker that remembers what was asked of it.
+type crew struct{ asked []string }
+
+func (c *crew) Workers() []Worker {
+	return []Worker{{Name: "slow consumer", Queue: "donors", State: "running", Can: []string{"pause"}, Latest: []Deed{{Kind: "received", Words: "Harper"}}}}
+}
+
+func (c *crew) Do(_ context.Context, worker, action string) error {
+	if action != "pause" {
+		return errors.New("it can only pause")
+	}
+	c.asked = append(c.asked, worker+" "+action)
+	return nil
+}
+
+func TestWorkersAreShownAndTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := new(crew)
+		s := newSite(t, Options{Workers: c})
+		next, stop := s.watch()
+		defer stop()
+		next()
+		if name, data := next(); name != "workers" || !strings.Contains(data, `"name":"slow consumer"`) || !strings.Contains(data, `"words":"Harper"`) {
+			t.Error(name, data)
+		}
+		if w := s.ask(`POST /api/work {"Worker":"slow consumer","Action":"pause"}`); w.Code != http.StatusOK || !slices.Equal(c.asked, []string{"slow consumer pause"}) {
+			t.Errorf("%d, %s, %q", w.Code, w.Body, c.asked)
+		}
+		if w := s.ask(`POST /api/work {"Worker":"slow consumer","Action":"fly"}`); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%d, %s", w.Code, w.Body)
+		}
+		if name, data := next(); name != "queues" {
+			t.Error(name, data)
+		}
+		if name, data := next(); name != "counts" { // workers that are as they were are not told again
+			t.Error(name, data)
 		}
 	})
 }

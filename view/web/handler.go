@@ -24,6 +24,7 @@ var page embed.FS
 // Options configure a page.
 type Options struct {
 	Source   Source        // required
+	Workers  Workers       // who work on the queues; nil if nobody knows
 	Title    string        // what the page calls the place of the queues
 	Hosts    origin.Hosts  // that requests may be for
 	Token    string        // what callers must show; "" lets all in
@@ -65,6 +66,7 @@ func New(o Options) *Handler {
 	h.handle("delete", h.remove)
 	h.handle("redrive", h.redrive)
 	h.handle("cancel", h.cancel)
+	h.handle("work", h.work)
 	return h
 }
 

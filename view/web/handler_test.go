@@ -173,6 +173,7 @@ var changing = []string{
 	`POST /api/delete {"Queue":"donors","IDs":["x"]}`,
 	`POST /api/redrive {"Queue":"dead","To":""}`,
 	`POST /api/cancel {"ID":1}`,
+	`POST /api/work {"Worker":"slow producer","Action":"pause"}`,
 }
 
 var reading = []string{"GET /api/live", "GET /api/history?queue=donors", "GET /api/queue?queue=donors", "GET /api/messages?queue=donors&state=visible", "GET /api/message?queue=donors&state=visible&id=x"}
@@ -303,6 +304,7 @@ func TestCallsThatMakeNoSenseAreRefused(t *testing.T) {
 		`POST /api/delete {"Queue":"donors","IDs":[` + strings.Repeat(`"x",`, maxChosen) + `"x"]}`:             400,
 		`POST /api/redrive {"Queue":"donors","To":"","IDs":["x"]}`:                                             422,
 		`POST /api/redrive {"Queue":"none","To":""}`:                                                           404,
+		`POST /api/work {"Worker":"x","Action":"pause"}`:                                                       400,
 		`POST /api/cancel {"ID":7}`:                                                                            422,
 		`GET /api/queue?queue=none`:                                                                            404,
 		`GET /api/history?queue=none`:                                                                          404,

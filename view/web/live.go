@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 //	queues  all queues with their counts, at first with what has been; again when the list changes
 //	counts  the counts that have changed, by the places of their queues in that list
 //	tasks   redrives under way and those that have ended lately
+//	workers the workers, where there are some, and what they did last
 //	trouble why there are no new counts
 type (
 	hello struct {
@@ -67,10 +69,11 @@ func (h *Handler) hello() hello {
 type viewer struct {
 	w       http.ResponseWriter
 	flush   func() error
-	began   bool  // a list was sent
-	shape   int64 // of the list that was sent
-	version int64 // of the sample that was sent
-	tasks   int64 // of the tasks that were sent
+	began   bool   // a list was sent
+	shape   int64  // of the list that was sent
+	version int64  // of the sample that was sent
+	tasks   int64  // of the tasks that were sent
+	workers []byte // as they were sent
 }
 
 // live streams to one who watches until either side ends it.
@@ -113,6 +116,14 @@ func (h *Handler) show(v *viewer) error {
 		v.tasks = version
 		if err := v.send("tasks", list); err != nil {
 			return err
+		}
+	}
+	if h.o.Workers != nil {
+		if text, err := json.Marshal(h.o.Workers.Workers()); err != nil || !bytes.Equal(text, v.workers) {
+			v.workers = text
+			if err := v.send("workers", json.RawMessage(text)); err != nil {
+				return err
+			}
 		}
 	}
 	event, data := h.samples.news(v)

@@ -4,6 +4,7 @@ import { el, set } from './dom.js';
 import { colour, spark, states } from './chart.js';
 import { count, duration } from './format.js';
 import { events, now, store } from './live.js';
+import { workers } from './workers.js';
 
 export const link = (id) => `#/q/${encodeURIComponent(id)}`;
 
@@ -82,13 +83,14 @@ export function list() {
   const space = el('div', { class: 'space' });
   const nothing = el('div', { class: 'nothing', hidden: true });
   const box = el('div', { class: 'rows', role: 'table', tabindex: 0, 'aria-label': 'Queues' }, space);
+  const crew = workers();
   const e = el('div', { class: 'list' },
     el('div', { class: 'totals' },
       el('div', { class: 'tile' }, howMany, el('span', {}, 'Queues')),
       states.map((s, i) => el('div', { class: `tile ${colour(i)}`, title: s.sqs }, totals[i], el('span', {}, s.name)))),
     el('section', { class: 'panel' },
       el('div', { class: 'head' }, search),
-      el('div', { class: 'row heads' }, heads), box, nothing));
+      el('div', { class: 'row heads' }, heads), box, nothing), crew);
   const rows = [];
   let shown = [];
 
@@ -144,6 +146,7 @@ export function list() {
   e.end = () => {
     events.removeEventListener('counts', update);
     sized.disconnect();
+    crew.end();
   };
   e.keys = {
     '/': () => search.focus(),

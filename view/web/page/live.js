@@ -1,10 +1,10 @@
 // The stream of counts, kept up over lost connections, and all calls to the server.
 import { toast } from './dom.js';
 
-export const store = { title: '', readOnly: false, can: new Set(), lookCost: '', every: 1000, queues: [], byID: new Map(), tasks: [], skew: 0, began: false };
+export const store = { title: '', readOnly: false, can: new Set(), lookCost: '', every: 1000, queues: [], byID: new Map(), tasks: [], workers: [], skew: 0, began: false };
 
 // The events: "queues" when the list is another, "counts" with each sample, "tasks",
-// "connection" with its state.
+// "workers", "connection" with its state.
 export const events = new EventTarget();
 const tell = (name, detail) => events.dispatchEvent(new CustomEvent(name, { detail }));
 
@@ -106,6 +106,10 @@ const handlers = {
   tasks(list) {
     store.tasks = list ?? [];
     tell('tasks');
+  },
+  workers(list) {
+    store.workers = list ?? [];
+    tell('workers');
   },
   trouble(text) {
     tell('connection', { state: 'trouble', text });

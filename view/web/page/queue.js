@@ -7,6 +7,7 @@ import { attempt, can, events, get, now, post, store } from './live.js';
 import { link } from './list.js';
 import { messages, table } from './messages.js';
 import { send } from './send.js';
+import { workers } from './workers.js';
 
 export function queue(id) {
   let state = 'visible';
@@ -22,6 +23,7 @@ export function queue(id) {
   }, numbers[i], el('span', {}, s.name), el('small', {}, s.sqs)));
   const oldest = el('b');
   const plot = chart();
+  const crew = workers();
   const list = messages(id);
   const attributes = el('section', { class: 'panel attributes' });
   const progress = el('div', { class: 'tasks' });
@@ -30,7 +32,7 @@ export function queue(id) {
     el('div', { class: 'title' }, el('a', { class: 'back', href: '#/', title: 'All queues (Esc)' }, '←'), name, fifo, relations, el('span', { class: 'grow' }), sendButton, redriveButton, purgeButton),
     gone, progress,
     el('div', { class: 'tiles' }, tiles, el('div', { class: 'tile' }, oldest, el('span', {}, 'Oldest'), el('small', {}, 'age of the oldest message'))),
-    plot,
+    plot, crew,
     el('div', { class: 'columns' }, list, attributes));
   e.name = id;
 
@@ -126,6 +128,7 @@ export function queue(id) {
     events.removeEventListener('queues', describe);
     events.removeEventListener('tasks', tasks);
     list.end();
+    crew.end();
   };
   e.keys = {
     Escape: () => { location.hash = '#/'; },
