@@ -101,7 +101,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	if !h.o.Hosts.Allow(r.Host) {
-		refuse(w, http.StatusForbidden, fmt.Sprintf("The Host %.200q is not a name of this machine; -host %.200s allows it.", r.Host, origin.Hostname(r.Host)))
+		refuse(w, http.StatusForbidden, fmt.Sprintf("The Host %.200q is not a name of this machine, nor one that the program was given.", r.Host))
 		return
 	}
 	// The page itself tells nothing, and may be opened from a link elsewhere.

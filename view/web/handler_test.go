@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -430,6 +431,22 @@ func TestHistoryIsKeptWhileSomebodyWatches(t *testing.T) {
 		next()
 		if name, data := next(); name != "queues" || strings.Count(data, `"points":[[`) != 2 || strings.Count(data, "],[") != 0 {
 			t.Errorf("%s: %s", name, data)
+		}
+	})
+}
+
+// With Sample, one who comes sees what was before anybody came.
+func TestSamplesAreTakenBeforeAnybodyWatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, Options{})
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go s.Sample(ctx)
+		time.Sleep(time.Second / 2)
+		s.send(s.donors, "a donor")
+		time.Sleep(10 * time.Second)
+		if got := get[[][4]int64](s, "GET /api/history?queue=donors"); len(got) != 2 || got[1][1] != 1 {
+			t.Errorf("%v", got)
 		}
 	})
 }

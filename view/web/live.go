@@ -152,7 +152,7 @@ func (s *samples) news(v *viewer) (event string, data any) {
 				Counts: [3]int{q.Counts.Visible, q.Counts.InFlight, q.Counts.Delayed}, Oldest: q.oldest,
 			}
 			if !v.began {
-				row.Points = rows(q.since(now - keptForAll*s.every.Milliseconds()))
+				row.Points = rows(q.since(now - spanOfAll.Milliseconds()))
 			}
 			list.Queues[i] = row
 		}

@@ -14,8 +14,8 @@ const (
 	// again, sees what has been.
 	kept = 600
 
-	// keptForAll is how many of them are sent of each queue when all are.
-	keptForAll = 60
+	// spanOfAll is how far back each queue's samples go when those of all are sent.
+	spanOfAll = time.Minute
 
 	// forgetAfter is after how long without anybody watching what was kept is dropped.
 	forgetAfter = time.Minute
@@ -48,6 +48,21 @@ type series struct {
 type point struct {
 	at                         int64 // milliseconds
 	visible, inFlight, delayed int32
+}
+
+// Sample takes samples until ctx ends also while nobody watches, so that those who come
+// see what has been from the beginning.
+func (h *Handler) Sample(ctx context.Context) {
+	tick := time.NewTicker(h.o.Every)
+	defer tick.Stop()
+	for {
+		h.samples.take(ctx)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // take takes a sample unless the latest is new enough.

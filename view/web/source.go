@@ -7,7 +7,7 @@
 //
 // The counts of all queues are read once in [Options].Every while somebody watches,
 // however many do, and sent as server-sent events: all queues at first, then what has
-// changed. Nobody watching costs nothing.
+// changed. Nobody watching costs nothing, unless [Handler.Sample] runs.
 //
 // # Bounds
 //
