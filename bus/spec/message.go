@@ -80,7 +80,12 @@ const allowedCharacters = "#x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [
 // badCharacter returns the first character that SQS does not allow, or the first
 // byte that is not UTF-8, as SQS writes it, and its offset.
 func badCharacter(s string) (bad string, at int) {
-	for i, r := range s {
+	plain := 0 // most texts have nothing but ASCII, which needs no decoding
+	for plain < len(s) && s[plain] >= ' ' && s[plain] < utf8.RuneSelf {
+		plain++
+	}
+	for i, r := range s[plain:] {
+		i += plain
 		switch {
 		case r == utf8.RuneError:
 			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {

@@ -1,7 +1,6 @@
 package sqsserver
 
 import (
-	"regexp"
 	"strings"
 
 	"omnibus/bus/engine"
@@ -23,7 +22,7 @@ func (s *Server) caller(c *call) place {
 	if account := scope.Account(); account != "" {
 		p.account = account
 	}
-	if isRegion(scope.Region) {
+	if scope.Region != p.region && isRegion(scope.Region) {
 		p.region = scope.Region
 	}
 	return p
@@ -99,16 +98,33 @@ func (s *Server) Queue(arn string) (*engine.Queue, error) {
 	return s.engine.Queue(name)
 }
 
-// regionHost is a host that says its region, as AWS's do.
-var regionHost = regexp.MustCompile(`^sqs\.([a-z]{2,}(?:-[a-z]+)+-\d)\.`)
-
-// regionPart is a region before the account in a path.
-var regionPart = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-\d$`)
-
-// regionOf returns the region that a host says, or the server's own.
+// regionOf returns the region that a host says, as AWS's sqs.REGION.… do, or the
+// server's own.
 func (s *Server) regionOf(host string) string {
-	if m := regionHost.FindStringSubmatch(host); m != nil {
-		return m[1]
+	if rest, found := strings.CutPrefix(host, "sqs."); found {
+		if region, _, more := strings.Cut(rest, "."); more && isRegionName(region) {
+			return region
+		}
 	}
 	return s.own.region
+}
+
+// isRegionName reports whether s has the form of AWS's names, us-gov-east-1, as
+// hosts and paths can say them: what is taken for one there is taken for no name.
+func isRegionName(s string) bool {
+	words, digit := s, byte(0)
+	if n := len(s); n > 2 && s[n-2] == '-' {
+		words, digit = s[:n-2], s[n-1]
+	}
+	if digit < '0' || digit > '9' {
+		return false
+	}
+	count := 0
+	for word := range strings.SplitSeq(words, "-") {
+		if word == "" || count == 0 && len(word) < 2 || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") != "" {
+			return false
+		}
+		count++
+	}
+	return count >= 2
 }

@@ -145,3 +145,18 @@ func TestPresignedRequestsSayTheirRegion(t *testing.T) {
 func redrive(arn string, count int) string {
 	return fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, arn, count)
 }
+
+func TestARegionInAPathHasTheFormOfAWSsNames(t *testing.T) {
+	c := newSDK(t, nil)
+	own := *c.create("q")
+	for name, isRegion := range map[string]bool{
+		"us-west-2": true, "us-gov-west-1": true, "ap-southeast-2": true,
+		"-1": false, "west-1": false, "u-west-1": false, "us-west": false, "us-west-10": false, "us--west-1": false, "us-w3st-1": false, "US-west-1": false,
+	} {
+		url := strings.Replace(own, "/"+account+"/", "/"+name+"/"+account+"/", 1)
+		_, err := c.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &url})
+		if found := err == nil; found == isRegion { // what is no region says nothing, and the queue is in the server's own
+			t.Errorf("%s: found %t, %v; is a region: %t", url, found, err, isRegion)
+		}
+	}
+}

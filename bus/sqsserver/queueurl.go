@@ -69,7 +69,7 @@ func (s *Server) splitQueueURL(u string) (p place, name string) {
 	if n >= 2 {
 		p.account = parts[n-2]
 	}
-	if n >= 3 && regionPart.MatchString(parts[n-3]) {
+	if n >= 3 && isRegionName(parts[n-3]) {
 		p.region = parts[n-3]
 	}
 	return p, parts[n-1]

@@ -56,7 +56,8 @@ func newConnections(l net.Listener, most int) *connections {
 type conn struct {
 	net.Conn
 	of   *connections
-	idle atomic.Int64 // since when, in nanoseconds since 1970; 0 while it is not
+	raw  syscall.RawConn // nil if it is no socket's
+	idle atomic.Int64    // since when, in nanoseconds since 1970; 0 while it is not
 }
 
 // Accept waits for a connection, and then for room for it.
@@ -70,6 +71,9 @@ func (l *connections) Accept() (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 	c := &conn{Conn: raw, of: l}
+	if socket, err := c.SyscallConn(); err == nil {
+		c.raw = socket
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.open[c] = struct{}{}
@@ -141,16 +145,36 @@ func (l *connections) changed(c net.Conn, state http.ConnState) {
 	}
 }
 
-// Write writes, if the client reads.
+// Write writes, if the client reads. What the system takes at once needs no deadline,
+// and that is nearly all: one for each write costs 5 µs, for the timers it moves.
 func (c *conn) Write(b []byte) (int, error) {
+	n := c.writeNow(b)
+	if n == len(b) {
+		return n, nil
+	}
 	deadline := time.Now().Add(writeTimeout)
 	if end := c.of.end.Load(); end != 0 && end < deadline.UnixNano() {
 		deadline = time.Unix(0, end)
 	}
 	if err := c.SetWriteDeadline(deadline); err != nil {
-		return 0, err
+		return n, err
 	}
-	return c.Conn.Write(b)
+	more, err := c.Conn.Write(b[n:])
+	return n + more, err
+}
+
+// writeNow writes what the system takes at once, and returns how much that was. An
+// error comes again with the write after it. A deadline that has passed, of an earlier
+// write, has it write nothing.
+func (c *conn) writeNow(b []byte) (n int) {
+	if c.raw == nil {
+		return 0
+	}
+	_ = c.raw.Write(func(fd uintptr) bool {
+		n = writeSome(fd, b)
+		return true
+	})
+	return n
 }
 
 // SyscallConn is for sqsserver.ConnContext.
