@@ -29,6 +29,7 @@ type config struct {
 	externalURL string
 	inspect     bool
 	log         string
+	metrics     bool
 	ui          bool
 	uiReadOnly  bool
 	uiToken     string
@@ -100,6 +101,7 @@ func parse(args []string, stdout io.Writer) (*config, error) {
 	f.StringVar(&c.externalURL, "external-url", "", "`URL` that queue URLs begin with; default what a request was sent to, or what a proxy's X-Forwarded-Proto, -Host and -Prefix say")
 	f.BoolVar(&c.inspect, "inspect", false, "serve GET /messages?QueueUrl=…, GET /queues and POST /reset, for tests, beyond loopback too")
 	f.StringVar(&c.log, "log", "", "log each request to standard error, in the `format` text or json")
+	f.BoolVar(&c.metrics, "metrics", false, "serve GET /metrics, for Prometheus, beyond loopback too, and unsigned with -keys")
 	f.BoolVar(&c.ui, "ui", false, "serve a page at /ui/ that shows the queues live in a browser, and sends, looks at, deletes, purges and redrives messages")
 	f.BoolVar(&c.uiReadOnly, "ui-read-only", false, "serve that page for looking only")
 	f.StringVar(&c.uiToken, "ui-token", "", "`token` that the page needs; default none on loopback, and one made at each start beyond it or with -keys")

@@ -34,10 +34,12 @@ func readKeys(path string) (sigv4.Keys, error) {
 type signed struct {
 	next http.Handler
 	keys sigv4.Keys
+
+	metrics bool // GET /metrics needs no signature: Prometheus makes none
 }
 
 func (s *signed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if isHealth(r.URL.Path) || snsserver.Unsigned(r) {
+	if isHealth(r.URL.Path) || s.metrics && r.URL.Path == metricsPath || snsserver.Unsigned(r) {
 		s.next.ServeHTTP(w, r)
 		return
 	}

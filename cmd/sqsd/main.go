@@ -32,6 +32,9 @@
 // sqsd -dump prints the queues and topics of a running one as a file for -queues, from
 // GET /queues.
 //
+// GET /metrics has the counts of all queues, and of requests by action, in the form of
+// Prometheus: on loopback, and with -metrics beyond it.
+//
 // With -ui it serves a page at /ui/ that shows the queues live in a browser: package
 // view/web. Other sites' pages cannot use it, whatever -cors allows. Beyond loopback,
 // and with -keys, it asks for a token, which is in the address that sqsd prints.

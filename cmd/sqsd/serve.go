@@ -65,19 +65,23 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 	return serve(ctx, conns, c.handler(s, remote, stderr), s.drain)
 }
 
-// handler returns what stands before the service, from the outside in: the log,
-// the bound on bodies, the page of -ui, which has checks of its own, and the checks of
+// handler returns what stands before the service, from the outside in: the log, the
+// counts of requests, the bound on bodies, the page of -ui, which has checks of its own, and the checks of
 // who may come in.
 func (c *config) handler(s *service, remote bool, stderr io.Writer) http.Handler {
 	var h http.Handler = s
 	if c.keys != nil {
-		h = &signed{next: h, keys: c.keys}
+		h = &signed{next: h, keys: c.keys, metrics: c.metrics}
 	}
 	h = &guard{next: h, hosts: origin.Hosts{Names: c.hosts, Addresses: remote}, cors: c.cors}
 	if s.ui != nil {
 		h = web.Mount(uiPath, s.ui, h)
 	}
 	h = &intake{next: h}
+	if s.metrics != nil {
+		s.metrics.next = h
+		h = s.metrics
+	}
 	if c.log != "" {
 		log, err := newLogger(c.log, stderr)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"omnibus/view/web"
+	"omnibus/watch/metrics"
 )
 
 // service is the endpoint, with the pages beside it that are no part of AWS:
@@ -17,14 +18,17 @@ import (
 //	GET /messages?QueueUrl=…           shows messages without receiving them
 //	GET /queues                        is the file of -queues that makes the queues there are
 //	POST /reset                        brings the state of the start back
+//	GET /metrics                       has counts of queues and requests, for Prometheus
 //
-// All but the first are for tests, and there only if inspect says so.
+// All but the first and the last are for tests, and there only if inspect says so; the
+// last is there with -metrics too.
 type service struct {
 	config  *config
 	file    *queueFile
 	inspect bool
 	server  atomic.Pointer[endpoint] // a reset puts another in its place
 	ui      *web.Handler             // the page of -ui, or nil
+	metrics *requestMetrics          // what GET /metrics shows of requests; nil if it is not there
 
 	mu       sync.Mutex // held by who puts a server in place
 	draining bool
@@ -33,6 +37,9 @@ type service struct {
 // newService returns a service in the state of the start.
 func newService(ctx context.Context, c *config, inspect bool) (*service, error) {
 	s := &service{config: c, file: &queueFile{}, inspect: inspect}
+	if inspect || c.metrics {
+		s.metrics = new(requestMetrics)
+	}
 	if c.queues != "" {
 		var err error
 		if s.file, err = readQueueFile(c.queues); err != nil {
@@ -75,6 +82,8 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; {
 	case isHealth(path):
 		writeJSON(w, `{"services": {"sns": "running", "sqs": "running", "sts": "running"}}`)
+	case s.metrics != nil && path == metricsPath:
+		metrics.Handler(s.families).ServeHTTP(w, r)
 	case s.inspect && path == "/messages" && r.Method == http.MethodGet:
 		s.server.Load().ServeMessages(w, r)
 	case s.inspect && path == "/queues" && r.Method == http.MethodGet:
