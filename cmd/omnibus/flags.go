@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -22,6 +23,8 @@ type flagSet struct {
 	about   string // a sentence or two
 	example string
 	queue   string
+	takes   string        // how the help writes the arguments after the flags; "" if there are none
+	words   []string      // those arguments
 	drain   time.Duration // of commands that open the queue
 	beside  *bus.Queue    // if not nil, a queue to shut down with that one
 }
@@ -30,7 +33,7 @@ type flagSet struct {
 func newFlags(a *app, name, about, example string) *flagSet {
 	f := &flagSet{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError), app: a, about: about, example: example}
 	f.SetOutput(io.Discard)
-	f.StringVar(&f.queue, "queue", "", "`URL` of the queue (default: the environment variable BUS_URL)")
+	f.StringVar(&f.queue, "queue", "", "`URL` of the queue (default: the environment variable BUS_URL); its name or ARN\nwill do beside a URL in BUS_URL, AWS_ENDPOINT_URL_SQS or AWS_ENDPOINT_URL")
 	return f
 }
 
@@ -43,30 +46,56 @@ func (f *flagSet) addDrainTimeout() {
 
 // parse reads the command line. It prints the help if that is asked for.
 func (f *flagSet) parse(args []string) error {
-	err := f.Parse(args)
+	err := f.parseWords(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		f.help()
 		return err
 	case err != nil:
-		return usageError{err}
-	case f.NArg() > 0:
-		return usagef("unexpected argument %q; all settings are flags", bus.Redact(f.Arg(0)))
+		return usageError{f.suggest(err)}
+	case len(f.words) > 0 && f.takes == "":
+		return usagef("unexpected argument %q; all settings are flags", bus.Redact(f.words[0]))
 	case f.Lookup("drain-timeout") != nil && f.drain <= 0:
 		return usagef("-drain-timeout %v must be over zero", f.drain)
 	}
 	if f.drain > 0 {
 		f.app.out.patience = f.inHand()
 	}
-	if f.queue == "" {
-		f.queue = f.app.getenv("BUS_URL")
+	f.queue, err = f.app.resolve(cmp.Or(f.queue, f.app.getenv("BUS_URL")))
+	f.app.queue = f.queue
+	return err
+}
+
+// parseWords parses flags before, between and after other arguments. After -- there
+// are no flags.
+func (f *flagSet) parseWords(args []string) error {
+	for {
+		if err := f.Parse(args); err != nil {
+			return err
+		}
+		rest := f.Args()
+		if n := len(args) - len(rest); len(rest) == 0 || n > 0 && args[n-1] == "--" {
+			f.words = append(f.words, rest...)
+			return nil
+		}
+		f.words, args = append(f.words, rest[0]), rest[1:]
 	}
-	return nil
+}
+
+// suggest adds to the error of an unknown flag the one that was probably meant.
+func (f *flagSet) suggest(err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return err
+	}
+	var names []string
+	f.VisitAll(func(g *flag.Flag) { names = append(names, g.Name) })
+	return fmt.Errorf("%w%s", err, didYouMean("-", name, names))
 }
 
 func (f *flagSet) help() {
 	w := f.app.out
-	fmt.Fprintf(w, "usage: omnibus %s [flags]\n\n%s\n\n", f.Name(), f.about)
+	fmt.Fprintf(w, "usage: omnibus %s\n\n%s\n\n", strings.TrimSpace(f.Name()+" [flags] "+f.takes), f.about)
 	f.SetOutput(w)
 	f.PrintDefaults()
 	f.SetOutput(io.Discard)

@@ -1,9 +1,12 @@
-// Command omnibus runs the hands-on lab on message queues, and the lab's programs
-// one by one on any queue that can be named by a URL.
+// Command omnibus runs the hands-on lab on message queues, the lab's programs one by
+// one on any queue that can be named by a URL, and is a desk for queues and their
+// dead letters.
 //
-//	omnibus lab                      all of it in one process, nothing installed
-//	omnibus create|status|purge      the queue
-//	omnibus produce|consume          the workers
+//	omnibus lab                                       all of it in one process, nothing installed
+//	omnibus list|create|delete|attributes|tag         queues
+//	omnibus status|purge|peek|send                    what is in one
+//	omnibus produce|consume                           the workers
+//	omnibus dlq list|peek|redrive|purge               dead letters
 //
 // Every command has -h. The queue is named by -queue or by the environment
 // variable BUS_URL. The exit status is 0, 1 when something failed, and 2 for a
@@ -27,7 +30,7 @@ import (
 	"omnibus/bus"
 	_ "omnibus/bus/membus"
 	_ "omnibus/bus/plainbus"
-	_ "omnibus/bus/sqsbus"
+	"omnibus/bus/sqsbus"
 )
 
 func main() {
@@ -36,6 +39,7 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)                                      // when nobody reads the output any more, a write fails, and messages in hand are given back
 	a := &app{
 		mux:      bus.DefaultMux(),
+		sqs:      sqsbus.Default(),
 		getenv:   os.Getenv,
 		stdin:    os.Stdin,
 		stdout:   os.Stdout,
@@ -52,13 +56,15 @@ const signalTime = time.Second / 2
 // app holds what the commands use of the world around them.
 type app struct {
 	mux      *bus.Mux
+	sqs      *sqsbus.Backend // for what SQS alone has: tags
 	getenv   func(string) string
 	stdin    io.Reader
 	stdout   io.Writer // for the live view; all else goes to out
 	stderr   io.Writer
 	terminal bool // standard input and output are a person's terminal
 
-	out *output // set by run
+	out   *output // set by run
+	queue string  // set by a command: the URL of the queue that it is for
 }
 
 // command is a subcommand.
@@ -77,6 +83,10 @@ func commands() []command {
 		{"produce", "send messages", runProduce},
 		{"consume", "receive, print and delete messages", runConsume},
 		{"purge", "delete all messages of a queue", runPurge},
+		{"list", "list the queues of an endpoint", runList},
+		{"delete", "delete a queue", runDelete},
+		{"attributes", "show or set the attributes of a queue", runAttributes},
+		{"tag", "list, set or remove the tags of a queue", runTag},
 	}
 }
 
@@ -105,15 +115,28 @@ func (a *app) run(ctx context.Context, args []string) int {
 	case "-h", "-help", "--help", "help":
 		a.usage(a.out)
 		return a.status("omnibus", nil)
+	case "-version", "--version", "version":
+		return a.status("omnibus", printVersion(a.out))
 	}
+	c, rest, err := find(args)
+	if err != nil {
+		fmt.Fprintf(a.stderr, "omnibus: %v\n", err)
+		a.usage(a.stderr)
+		return exitUsage
+	}
+	return a.status("omnibus "+c.name, c.run(ctx, a, rest))
+}
+
+// find returns the command that args name, with its own arguments.
+func find(args []string) (command, []string, error) {
+	var names []string
 	for _, c := range commands() {
 		if c.name == args[0] {
-			return a.status("omnibus "+c.name, c.run(ctx, a, args[1:]))
+			return c, args[1:], nil
 		}
+		names = append(names, c.name)
 	}
-	fmt.Fprintf(a.stderr, "omnibus: unknown command %q\n", args[0])
-	a.usage(a.stderr)
-	return exitUsage
+	return command{}, nil, fmt.Errorf("unknown command %q%s", args[0], didYouMean("", args[0], names))
 }
 
 // status prints what came of a command, or of its output, if that is an error,
@@ -135,6 +158,9 @@ func (a *app) status(command string, err error) int {
 		text[i] = visible(line)
 	}
 	fmt.Fprintf(a.stderr, "%s: %s\n", command, strings.Join(text, "\n  "))
+	if step := a.nextStep(err); step != "" {
+		fmt.Fprintln(a.stderr, visible(step))
+	}
 	if errors.As(err, new(usageError)) {
 		fmt.Fprintf(a.stderr, "%s -h tells more\n", command)
 		return exitUsage
@@ -145,11 +171,13 @@ func (a *app) status(command string, err error) int {
 func (a *app) usage(w io.Writer) {
 	fmt.Fprint(w, "usage: omnibus COMMAND [flags]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
+		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.summary)
 	}
 	fmt.Fprint(w, `
 omnibus COMMAND -h shows the flags of a command and an example.
-The queue is named by -queue or by the environment variable BUS_URL.
+The queue is named by -queue or by the environment variable BUS_URL; beside a URL
+in BUS_URL or AWS_ENDPOINT_URL_SQS its name or its ARN will do. omnibus -version
+tells the version.
 
 To begin:
   omnibus lab -speed 10

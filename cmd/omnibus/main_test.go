@@ -16,6 +16,7 @@ import (
 	"omnibus/bus"
 	"omnibus/bus/membus"
 	"omnibus/bus/plainbus"
+	"omnibus/bus/sqsbus"
 )
 
 // shared is a memory backend that claims to be seen by other processes, so that
@@ -30,6 +31,7 @@ const sharedURL = "shared://mynewq"
 type world struct {
 	t     *testing.T
 	mux   *bus.Mux
+	sqs   *sqsbus.Backend
 	env   map[string]string
 	stdin string
 	tty   bool
@@ -63,6 +65,7 @@ func (w *world) start(args ...string) (wait func(interrupt ...bool) result) {
 	done := make(chan int, 1)
 	a := &app{
 		mux:      w.mux,
+		sqs:      w.sqs,
 		getenv:   func(k string) string { return w.env[k] },
 		stdin:    w.input,
 		stdout:   w.output,
@@ -322,7 +325,24 @@ func TestBadCommandLines(t *testing.T) {
 	}{
 		{"", exitUsage, "usage: omnibus COMMAND"},
 		{"frob", exitUsage, `unknown command "frob"`},
-		{"status -frob", exitUsage, "flag provided but not defined: -frob"},
+		{"prodcue -preset fast", exitUsage, `unknown command "prodcue"; did you mean produce?`},
+		{"status -frob", exitUsage, "flag provided but not defined: -frob\n"},
+		{"status -evry 1s", exitUsage, "flag provided but not defined: -evry; did you mean -every?"},
+		{"attributes dealy", exitUsage, `unknown attribute "dealy"; did you mean delay?; known are`},
+		{"attributes visible=3", exitUsage, "visible is not for anybody to set"},
+		{"attributes delay=1500ms", exitUsage, "delay=1500ms is no duration in whole seconds"},
+		{"attributes delay=16m", exitUsage, "960 is out of range; allowed are 0 to 900 seconds"},
+		{"attributes delay=1s DelaySeconds=2", exitUsage, "delay and DelaySeconds are the same attribute"},
+		{"attributes delay=1s delay=2s", exitUsage, "attribute delay is given twice"},
+		{"attributes delay=1s wait", exitUsage, "NAME is to show and NAME=VALUE to set an attribute"},
+		{"attributes max-receives=3", exitUsage, "add dlq=NAME"},
+		{"attributes dlq=dead", exitUsage, "add max-receives=N, 1 to 1000"},
+		{"attributes dlq=dead max-receives=many", exitUsage, "max-receives=many is no number; allowed are 1 to 1000"},
+		{"attributes dlq=dead max-receives=1001", exitUsage, "valid values are from 1 to 1000"},
+		{"tag team", exitUsage, `"team" is not a tag to set; want KEY=VALUE`},
+		{"tag aws:team=x", exitUsage, "Tag keys must not begin with aws:"},
+		{"tag -remove team team=x", exitUsage, "each key once"},
+		{"tag", exitFailed, "shared://mynewq has no tags: only queues on SQS have"},
 		{"status now", exitUsage, `unexpected argument "now"`},
 		{"status -every 0s", exitUsage, "-every 0s must be over zero"},
 		{"status -queue nope://x", exitUsage, `unknown scheme "nope"; known are mem, mempubsub, shared`},
@@ -359,13 +379,18 @@ func TestBadCommandLines(t *testing.T) {
 			})
 		})
 	}
-	w.env = nil
+	w.env = map[string]string{}
 	w.t = t
+	w.wantFailure(w.run("status", "-queue", "mynewq"), exitUsage, "mynewq is no URL, and no endpoint is known")
 	for _, c := range commands() {
 		if c.name == "lab" {
 			continue
 		}
-		args := []string{c.name}
+		if c.name == "list" || c.name == "dlq list" {
+			w.wantFailure(w.run(strings.Fields(c.name)...), exitUsage, "no endpoint is named: use -queue http://127.0.0.1:9324, or set BUS_URL")
+			continue
+		}
+		args := strings.Fields(c.name)
 		if c.name == "produce" {
 			args = append(args, "-preset", "fast")
 		}
@@ -380,7 +405,7 @@ func TestNoCommandShowsSecretsOfTheURL(t *testing.T) {
 		"mem://u:" + secret + "@x", "mem://x?token=" + secret, "nope://x?token=" + secret, "u:" + secret + "@x",
 	} {
 		for _, c := range commands() {
-			args := []string{c.name}
+			args := strings.Fields(c.name)
 			switch c.name {
 			case "produce":
 				args = append(args, "-preset", "fast")
@@ -390,10 +415,11 @@ func TestNoCommandShowsSecretsOfTheURL(t *testing.T) {
 			for _, args := range [][]string{append(args, "-queue", url), append(args, url)} {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t)
-					w.tty = c.name == "purge" // which asks there
+					w.tty = strings.HasSuffix(c.name, "purge") || c.name == "delete" // which ask there
 					w.stdin = "no\n"
 					r := w.run(args...)
-					if r.status == 0 || strings.Contains(r.stdout+r.stderr, secret) {
+					accepts := strings.HasSuffix(c.name, "list") // looks at the place that the URL names
+					if r.status == 0 && !accepts || strings.Contains(r.stdout+r.stderr, secret) {
 						t.Errorf("omnibus %v ends with %d and shows\n%s%s", args, r.status, r.stdout, r.stderr)
 					}
 				})
@@ -407,7 +433,7 @@ func TestHelpShowsFlagsAndAnExample(t *testing.T) {
 	w.wantOK(w.run("-h"), "usage: omnibus COMMAND")
 	for _, c := range commands() {
 		for _, h := range []string{"-h", "-help", "--help"} {
-			r := w.run(c.name, h)
+			r := w.run(append(strings.Fields(c.name), h)...)
 			w.wantOK(r, "usage: omnibus "+c.name)
 			if !strings.Contains(r.stdout, "Example:\n  omnibus "+c.name) || !strings.Contains(r.stdout, "-queue URL") {
 				t.Errorf("%s %s shows no example or no -queue:\n%s", c.name, h, r.stdout)

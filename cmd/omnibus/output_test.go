@@ -44,7 +44,7 @@ func TestWhatCannotBePrintedIsNotDeleted(t *testing.T) {
 }
 
 func TestOutputThatFailsFailsEveryCommand(t *testing.T) {
-	commandLines := []string{"-h", "create -delay 0s", "status", "status -once", "produce -preset fast", "consume", "purge", "lab -speed 60 -queue mem://lab", "lab -json -speed 60 -queue mem://lab"}
+	commandLines := []string{"-h", "create -delay 0s", "status", "status -once", "produce -preset fast", "consume", "purge", "lab -speed 60 -queue mem://lab", "lab -json -speed 60 -queue mem://lab", "list", "list -counts", "attributes", "attributes delay=1s", "delete"}
 	for _, c := range commands() {
 		commandLines = append(commandLines, c.name+" -h")
 	}

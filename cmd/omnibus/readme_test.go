@@ -62,7 +62,10 @@ func TestREADMECommandLinesWork(t *testing.T) {
 	for _, line := range take(`omnibus create.*`) {
 		p.finish(p.command(line))
 	}
-	take(`omnibus produce`) // the command's name; it needs to be told what to send
+	for _, line := range take(`omnibus (list|attributes|tag|-version)`) {
+		p.finish(p.command(line))
+	}
+	take(`omnibus (produce|delete)`) // names of commands that need to be told more, or leave nothing for others
 	for _, line := range take(`omnibus (status|produce|consume|lab).*`) {
 		p.start(line)
 	}
