@@ -19,7 +19,7 @@ import (
 	"omnibus/workers"
 )
 
-// handledLine is a message that was received and printed.
+// handledLine is a message that was received, or looked at, and printed.
 type handledLine struct {
 	Event string `json:"event"`
 	ID    string `json:"id,omitempty"`
@@ -55,11 +55,11 @@ func plain(body []byte, contentType string) []byte {
 	return document
 }
 
-// newHandledLine returns what is to be printed of a message.
-func newHandledLine(m *pubsub.Message) handledLine {
-	d := bus.Details(m)
+// newMessageLine returns what is to be printed of a message.
+func newMessageLine(event string, m bus.Peeked) handledLine {
+	d := m.Details
 	line := handledLine{
-		Event: "handled", ID: d.ID, Body: lab.NewBody(plain(m.Body, m.Metadata[workers.ContentType])), Metadata: m.Metadata,
+		Event: event, ID: d.ID, Body: lab.NewBody(plain(m.Body, m.Metadata[workers.ContentType])), Metadata: m.Metadata,
 		Group: d.Group, Deduplication: d.Deduplication, SequenceNumber: d.SequenceNumber,
 		ReceiveCount: d.ReceiveCount, Sent: d.Sent, FirstReceived: d.FirstReceived, VisibleAt: d.VisibleAt,
 		DeadLetterSource: d.DeadLetterSource,
@@ -136,7 +136,7 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 	c.Handler = func(_ context.Context, m *pubsub.Message) error {
 		// Output that fails gives this message back, at once unless the flags say
 		// another time, and stops the consumer.
-		err := out.print(newHandledLine(m), "Producer: %s, JobType: %s, Body: %s", m.Metadata["Producer"], m.Metadata["JobType"], plain(m.Body, m.Metadata[workers.ContentType]))
+		err := out.print(newMessageLine("handled", received(m)), "Producer: %s, JobType: %s, Body: %s", m.Metadata["Producer"], m.Metadata["JobType"], plain(m.Body, m.Metadata[workers.ContentType]))
 		if settings.retries() {
 			return err
 		}

@@ -21,6 +21,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -87,6 +88,12 @@ func commands() []command {
 		{"delete", "delete a queue", runDelete},
 		{"attributes", "show or set the attributes of a queue", runAttributes},
 		{"tag", "list, set or remove the tags of a queue", runTag},
+		{"peek", "print messages and leave them in the queue", runPeek},
+		{"send", "send one message and print its id", runSend},
+		{"dlq list", "list dead-letter queues and whose they are", runDLQList},
+		{"dlq peek", "print dead letters and leave them where they are", runDLQPeek},
+		{"dlq redrive", "move dead letters back to their queues", runDLQRedrive},
+		{"dlq purge", "delete dead letters", runDLQPurge},
 	}
 }
 
@@ -119,6 +126,10 @@ func (a *app) run(ctx context.Context, args []string) int {
 		return a.status("omnibus", printVersion(a.out))
 	}
 	c, rest, err := find(args)
+	if err != nil && len(args) > 1 && slices.Contains([]string{"-h", "-help", "--help"}, args[1]) {
+		a.usage(a.out)
+		return a.status("omnibus", nil)
+	}
 	if err != nil {
 		fmt.Fprintf(a.stderr, "omnibus: %v\n", err)
 		a.usage(a.stderr)
@@ -127,16 +138,27 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return a.status("omnibus "+c.name, c.run(ctx, a, rest))
 }
 
-// find returns the command that args name, with its own arguments.
+// find returns the command that args name, with its own arguments. A name may have two
+// words.
 func find(args []string) (command, []string, error) {
-	var names []string
+	var names, firsts []string
 	for _, c := range commands() {
-		if c.name == args[0] {
-			return c, args[1:], nil
+		words := strings.Fields(c.name)
+		if len(args) >= len(words) && slices.Equal(args[:len(words)], words) {
+			return c, args[len(words):], nil
 		}
-		names = append(names, c.name)
+		if words[0] == args[0] {
+			names = append(names, words[1])
+		}
+		firsts = append(firsts, words[0])
 	}
-	return command{}, nil, fmt.Errorf("unknown command %q%s", args[0], didYouMean("", args[0], names))
+	switch {
+	case names == nil:
+		return command{}, nil, fmt.Errorf("unknown command %q%s", args[0], didYouMean("", args[0], firsts))
+	case len(args) == 1:
+		return command{}, nil, fmt.Errorf("%s what? It has %s", args[0], strings.Join(names, ", "))
+	}
+	return command{}, nil, fmt.Errorf("unknown command %q%s; %s has %s", args[0]+" "+args[1], didYouMean(args[0]+" ", args[1], names), args[0], strings.Join(names, ", "))
 }
 
 // status prints what came of a command, or of its output, if that is an error,

@@ -42,8 +42,9 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, mux: &bus.Mux{}, env: map[string]string{"BUS_URL": sharedURL}}
-	w.mux.Register("shared", shared{membus.New(nil)})
-	w.mux.Register(membus.Scheme, membus.New(nil))
+	memory := membus.New(nil) // which both schemes open, as created and listed queues are called mem://
+	w.mux.Register("shared", shared{memory})
+	w.mux.Register(membus.Scheme, memory)
 	w.mux.Register(plainbus.Scheme, plainbus.New())
 	return w
 }
@@ -339,6 +340,30 @@ func TestBadCommandLines(t *testing.T) {
 		{"attributes dlq=dead", exitUsage, "add max-receives=N, 1 to 1000"},
 		{"attributes dlq=dead max-receives=many", exitUsage, "max-receives=many is no number; allowed are 1 to 1000"},
 		{"attributes dlq=dead max-receives=1001", exitUsage, "valid values are from 1 to 1000"},
+		{"dlq", exitUsage, "dlq what? It has list, peek, redrive, purge"},
+		{"dlq redirve", exitUsage, `unknown command "dlq redirve"; did you mean dlq redrive?; dlq has list, peek, redrive, purge`},
+		{"peek -n 0", exitUsage, "-n is 0; it must be 1 or more"},
+		{"peek -body (", exitUsage, "missing closing )"},
+		{"peek -attr =x", exitUsage, "want NAME or NAME=VALUE"},
+		{"dlq redrive -rate 0", exitUsage, "-rate is 0; allowed are 0.001 to 10000 messages a second"},
+		{"dlq redrive -rate NaN", exitUsage, "-rate is NaN; allowed are"},
+		{"dlq redrive -max -1", exitUsage, "-max is -1; it must be 0 or more"},
+		{"dlq redrive -to mynewq", exitUsage, "-to shared://mynewq is the dead-letter queue itself"},
+		{"dlq redrive -to x.fifo", exitUsage, "both must be FIFO or both standard"},
+		{"send", exitUsage, "the body is empty; SQS wants 1 to 1048576 bytes"},
+		{"send a b", exitUsage, "2 arguments are given; want one, the body"},
+		{"send a -file b", exitUsage, "the body is given twice"},
+		{"send -delay 16m a", exitUsage, "-delay is 16m0s; allowed are 0s to 15m"},
+		{"send -delay 1ms a", exitUsage, "SQS counts whole seconds"},
+		{"send -send-timeout 0s a", exitUsage, "-send-timeout is 0s; it must be over 0s"},
+		{"send -dedup 1 a", exitUsage, "-dedup 1 is for FIFO queues"},
+		{"send -queue x.fifo a", exitUsage, "add -group ID"},
+		{"send -queue x.fifo -group g -delay 1s a", exitUsage, "-delay 1s is for one message"},
+		{"send -attr a a", exitUsage, "want KEY=VALUE or KEY:TYPE=VALUE"},
+		{"send -attr a:Nmber=1 a", exitUsage, `has the type "Nmber"; did you mean Number?; allowed are`},
+		{"send -attr a:Number=x a", exitUsage, "-attr a:Number: "},
+		{"send -attr a:Binary=? a", exitUsage, "is not base64"},
+		{"send -file nowhere.json", exitFailed, "nowhere.json: no such file"},
 		{"tag team", exitUsage, `"team" is not a tag to set; want KEY=VALUE`},
 		{"tag aws:team=x", exitUsage, "Tag keys must not begin with aws:"},
 		{"tag -remove team team=x", exitUsage, "each key once"},
@@ -418,7 +443,7 @@ func TestNoCommandShowsSecretsOfTheURL(t *testing.T) {
 					w.tty = strings.HasSuffix(c.name, "purge") || c.name == "delete" // which ask there
 					w.stdin = "no\n"
 					r := w.run(args...)
-					accepts := strings.HasSuffix(c.name, "list") // looks at the place that the URL names
+					accepts := strings.HasSuffix(c.name, "list") || c.name == "send" // a place of any parameters, and any body
 					if r.status == 0 && !accepts || strings.Contains(r.stdout+r.stderr, secret) {
 						t.Errorf("omnibus %v ends with %d and shows\n%s%s", args, r.status, r.stdout, r.stderr)
 					}

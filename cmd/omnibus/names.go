@@ -6,10 +6,12 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"omnibus/bus"
 	"omnibus/bus/spec"
+	"omnibus/bus/sqsbus"
 )
 
 // arn is the ARN of a queue: partition, region, account and name.
@@ -96,4 +98,10 @@ func (f *flagSet) needPlace() (string, error) {
 	}
 	f.app.queue = f.queue
 	return f.queue, f.needShared(f.queue)
+}
+
+// onSQS reports whether a URL names a queue that speaks SQS's protocol.
+func onSQS(rawURL string) bool {
+	u, err := url.Parse(rawURL)
+	return err == nil && slices.Contains([]string{"http", "https", sqsbus.SchemeSQS}, u.Scheme)
 }

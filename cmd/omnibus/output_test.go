@@ -44,7 +44,7 @@ func TestWhatCannotBePrintedIsNotDeleted(t *testing.T) {
 }
 
 func TestOutputThatFailsFailsEveryCommand(t *testing.T) {
-	commandLines := []string{"-h", "create -delay 0s", "status", "status -once", "produce -preset fast", "consume", "purge", "lab -speed 60 -queue mem://lab", "lab -json -speed 60 -queue mem://lab", "list", "list -counts", "attributes", "attributes delay=1s", "delete"}
+	commandLines := []string{"-h", "create -delay 0s", "status", "status -once", "produce -preset fast", "consume", "purge", "lab -speed 60 -queue mem://lab", "lab -json -speed 60 -queue mem://lab", "list", "list -counts", "attributes", "attributes delay=1s", "delete", "peek", "send hello", "dlq list -queue shared://dead", "dlq redrive -queue shared://dead", "dlq redrive -rate 100 -queue shared://dead", "dlq purge -queue shared://dead", "dlq purge -body x -queue shared://dead"}
 	for _, c := range commands() {
 		commandLines = append(commandLines, c.name+" -h")
 	}
@@ -52,7 +52,8 @@ func TestOutputThatFailsFailsEveryCommand(t *testing.T) {
 		t.Run(line, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.run("create", "-delay", "0s")
+				w.run("create", "-queue", "dead")
+				w.run("create", "-delay", "0s", "-dlq", "dead", "-max-receives", "9")
 				w.run("produce", "-preset", "fast", "-every", "0s", "-delay", "0s")
 				w.output = newFull(0)
 				begin := time.Now()

@@ -62,10 +62,10 @@ func TestREADMECommandLinesWork(t *testing.T) {
 	for _, line := range take(`omnibus create.*`) {
 		p.finish(p.command(line))
 	}
-	for _, line := range take(`omnibus (list|attributes|tag|-version)`) {
+	for _, line := range take(`omnibus (list|attributes|tag|dlq list|-version)`) {
 		p.finish(p.command(line))
 	}
-	take(`omnibus (produce|delete)`) // names of commands that need to be told more, or leave nothing for others
+	take(`omnibus (produce|delete|peek|send|dlq (peek|redrive|purge))`) // names of commands that need to be told more, or leave nothing for others
 	for _, line := range take(`omnibus (status|produce|consume|lab).*`) {
 		p.start(line)
 	}

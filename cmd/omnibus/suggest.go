@@ -6,7 +6,7 @@ import "fmt"
 // ones: the known one that is nearest to it, with a prefix, or nothing if none is
 // near.
 func didYouMean(prefix, name string, known []string) string {
-	nearest, least := "", 1+max(1, len(name)/3)
+	nearest, least := "", 1+max(1, (len(name)+1)/3)
 	for _, k := range known {
 		if d := typos(name, k); d < least {
 			nearest, least = k, d

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -43,7 +42,7 @@ func runTag(ctx context.Context, a *app, args []string) error {
 	if err := spec.CheckTags(set); err != nil {
 		return usageError{err}
 	}
-	if u, err := url.Parse(f.queue); err != nil || !slices.Contains([]string{"http", "https", "awssqs"}, u.Scheme) {
+	if !onSQS(f.queue) {
 		return fmt.Errorf("%s has no tags: only queues on SQS have", bus.Redact(f.queue))
 	}
 	out := printer{a.out, *asJSON}
