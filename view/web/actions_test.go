@@ -263,3 +263,23 @@ func TestWorkersAreShownAndTold(t *testing.T) {
 		}
 	})
 }
+
+// dear is a source whose looks cost something.
+type dear struct{ Engine }
+
+func (dear) LookCost() string { return "A look costs." }
+
+// A look that costs shows all at once, and is none of looking only.
+func TestALookThatCosts(t *testing.T) {
+	s := newSite(t, Options{})
+	s.o.Source = dear{s.o.Source.(Engine)}
+	body := strings.Repeat("x", 2*shownBytes)
+	s.send(s.donors, body)
+	if got := get[looked](s, "GET /api/messages?queue=donors&state=visible").Messages[0]; got.Cut || got.Body != body || s.hello().LookCost != "A look costs." {
+		t.Errorf("%d bytes, %q", len(got.Body), s.hello().LookCost)
+	}
+	s.o.ReadOnly = true
+	if w := s.ask("GET /api/messages?queue=donors&state=visible"); w.Code != http.StatusForbidden {
+		t.Errorf("%d, %s", w.Code, w.Body)
+	}
+}

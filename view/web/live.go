@@ -45,10 +45,7 @@ type (
 )
 
 func (h *Handler) hello() hello {
-	out := hello{Title: h.o.Title, ReadOnly: h.o.ReadOnly, Can: []string{}, Every: h.o.Every.Milliseconds()}
-	if p, ok := h.o.Source.(Pricer); ok {
-		out.LookCost = p.LookCost()
-	}
+	out := hello{Title: h.o.Title, ReadOnly: h.o.ReadOnly, Can: []string{}, LookCost: h.lookCost(), Every: h.o.Every.Milliseconds()}
 	if h.o.ReadOnly {
 		return out
 	}

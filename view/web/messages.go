@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/base64"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -112,6 +113,14 @@ func (h *Handler) messages(w http.ResponseWriter, r *http.Request) {
 		answer(w, nil, badCall{fmt.Errorf("skip must be 0 to %d, and max 1 to %d", maxSearched, maxPage)})
 		return
 	}
+	shown := shownBytes
+	if h.lookCost() != "" {
+		if h.o.ReadOnly {
+			refuse(w, http.StatusForbidden, "This page is for looking only, and to look at messages here is to receive them.")
+			return
+		}
+		shown = math.MaxInt // to open one would cost again
+	}
 	text, attribute := query.Get("text"), query.Get("attribute")
 	n := maxSearched
 	if text == "" && attribute == "" {
@@ -128,7 +137,7 @@ func (h *Handler) messages(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		if out.Found++; out.Found > skip && len(out.Messages) < most {
-			out.Messages = append(out.Messages, ms[i].row(shownBytes))
+			out.Messages = append(out.Messages, ms[i].row(shown))
 		}
 	}
 	answer(w, out, nil)
@@ -159,8 +168,20 @@ func (m *Message) fits(text, attribute string) bool {
 	})
 }
 
+// lookCost returns what a look at messages costs, "" if nothing.
+func (h *Handler) lookCost() string {
+	if p, ok := h.o.Source.(Pricer); ok {
+		return p.LookCost()
+	}
+	return ""
+}
+
 // message answers one message whole. It may have left the state meanwhile.
 func (h *Handler) message(w http.ResponseWriter, r *http.Request) {
+	if h.lookCost() != "" {
+		answer(w, nil, errCannot("look at one message alone"))
+		return
+	}
 	query := r.URL.Query()
 	ms, err := h.o.Source.Look(r.Context(), query.Get("queue"), query.Get("state"), maxSearched)
 	if err != nil {
@@ -172,5 +193,5 @@ func (h *Handler) message(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, fmt.Sprintf("The message is not %.20s any more.", query.Get("state")))
 		return
 	}
-	answer(w, ms[i].row(int(^uint(0)>>1)), nil)
+	answer(w, ms[i].row(math.MaxInt), nil)
 }

@@ -72,7 +72,8 @@ type (
 		RedriveChosen(ctx context.Context, queue, to string, ids []string) (int, error)
 	}
 
-	// A Pricer says what a look at messages costs, in a sentence, or "" if nothing.
+	// A Pricer says what a look at messages costs, in a sentence, or "" if nothing. One
+	// that costs is made only when a person asks for it, and not for looking only.
 	Pricer interface{ LookCost() string }
 )
 

@@ -14,7 +14,7 @@ const (
 	maxStep   = 500
 	stepTime  = 50 * time.Millisecond
 
-	// maxTasks is how many redrives are remembered.
+	// maxTasks is how many redrives are remembered, besides those under way.
 	maxTasks = 10
 )
 
@@ -84,9 +84,8 @@ func (t *tasks) start(ctx context.Context, queue, to string, total int, move fun
 	t.latest++
 	one := &task{ID: t.latest, Queue: queue, To: to, Total: total, State: "running"}
 	ctx, one.cancel = context.WithCancel(ctx)
-	if len(t.all) == maxTasks {
-		t.all[0].cancel()
-		t.all = slices.Delete(t.all, 0, 1)
+	if i := slices.IndexFunc(t.all, func(one *task) bool { return one.State != "running" }); i >= 0 && len(t.all) >= maxTasks {
+		t.all = slices.Delete(t.all, i, i+1)
 	}
 	t.all = append(t.all, one)
 	t.tell(true)

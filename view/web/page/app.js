@@ -8,10 +8,19 @@ import { queue } from './queue.js';
 const main = document.getElementById('main');
 let view = null;
 
+// named returns the queue that the address names, if it names one.
+function named() {
+  try {
+    return decodeURIComponent(/^#\/q\/(.+)$/.exec(location.hash)?.[1] ?? '');
+  } catch {
+    return ''; // a % that is none
+  }
+}
+
 function route() {
-  const [, id] = /^#\/q\/(.+)$/.exec(location.hash) ?? [];
+  const id = named();
   view?.end();
-  view = id ? queue(decodeURIComponent(id)) : list();
+  view = id ? queue(id) : list();
   main.replaceChildren(view);
   view.start();
   title();

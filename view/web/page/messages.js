@@ -106,7 +106,7 @@ export function messages(id) {
     note.classList.toggle('bad', Boolean(problem));
     back.disabled = skip === 0;
     on.disabled = !found || skip + size >= (filtered ? found.found : Math.min(total, found.limit));
-    look.hidden = !costs();
+    look.hidden = !costs() || store.readOnly;
     look.title = store.lookCost;
     hold.hidden = costs();
     chosen();
@@ -114,7 +114,8 @@ export function messages(id) {
 
   function nothing() {
     if (problem) return problem;
-    if (!found) return costs() ? store.lookCost : 'Looking…';
+    if (!found && costs()) return store.readOnly ? 'To look at messages here is to receive them, and this page is for looking only.' : store.lookCost;
+    if (!found) return 'Looking…';
     if (text.value || attribute.value) return 'No message fits.';
     return { visible: 'No message is waiting.', 'in flight': 'No message is in flight.', delayed: 'No message is delayed.' }[state];
   }
