@@ -2,10 +2,11 @@
 // any backend, by what its controls allow.
 //
 // Where the backend has the control "peek", looking at messages changes nothing and is
-// free. Elsewhere a look receives up to ten of them with a visibility timeout of 0: they
-// stay visible, but each look is a request or more that SQS bills, and raises receive
-// counts, by which a redrive policy gives messages up. The page says so, and looks only
-// when told to. Messages that are in flight or delayed cannot be looked at.
+// free. Elsewhere a look receives up to ten of them, each once, and gives them back: they
+// are hidden for a moment, the requests are some that SQS bills, and their receive counts
+// rise, by which a redrive policy gives messages up. (With a visibility timeout of 0 they
+// would not be hidden, and be received again and again by one look.) The page says so, and
+// looks only when told to. Messages that are in flight or delayed cannot be looked at.
 package queues
 
 import (
@@ -93,7 +94,7 @@ func (s *Source) Attributes(ctx context.Context, id string) ([]web.Field, error)
 func (s *Source) LookCost() string {
 	for _, q := range s.queues {
 		if !q.Supports(bus.ControlPeek) {
-			return fmt.Sprintf("A look receives up to %d messages with a visibility timeout of 0. SQS bills the request, and their receive counts rise, which a redrive policy counts.", maxReceived)
+			return fmt.Sprintf("To look at messages here is to receive them, up to %d, and to give them back: they are hidden for a moment, SQS bills the requests, and their receive counts rise, by which a redrive policy gives messages up.", maxReceived)
 		}
 	}
 	return ""
@@ -137,39 +138,57 @@ const (
 	// maxReceived is how many messages a look receives at most.
 	maxReceived = 10
 
-	// receiveTime is how long a look may take.
-	receiveTime = 3 * time.Second
+	// firstTime and nextTime are how long a look waits for the first message, and for
+	// each after it.
+	firstTime = 3 * time.Second
+	nextTime  = 300 * time.Millisecond
+
+	// hidden is how long messages are hidden that a look cannot give back.
+	hidden = 20 * time.Second
+
+	// backTime is how long it may take to give them back.
+	backTime = 5 * time.Second
 )
 
-// receive receives up to n messages that stay visible. One that comes again ends the
-// look: no others are to be had.
+// receive receives up to n messages and gives them back.
 func receive(ctx context.Context, q *bus.Queue, n int) ([]web.Message, error) {
-	r, err := q.OpenReceiver(bus.ReceiverOptions{Visibility: new(time.Duration)})
+	r, err := q.OpenReceiver(bus.ReceiverOptions{Visibility: new(hidden)})
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, receiveTime)
+	var got []*pubsub.Message
+	for wait := firstTime; len(got) < n; wait = nextTime {
+		m, err2 := next(ctx, r, wait)
+		if m == nil {
+			err = err2
+			break
+		}
+		got = append(got, m)
+	}
+	out := make([]web.Message, len(got))
+	for i, m := range got {
+		out[i] = message(m.Body, bus.Details(m))
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), backTime)
 	defer cancel()
-	seen := map[string]bool{}
-	var out []web.Message
-	for len(out) < n {
-		var m *pubsub.Message
-		if m, err = r.Subscription.Receive(ctx); err != nil {
-			break
+	err = errors.Join(err, errors.Join(r.GiveBackBatch(last, got, 0)...))
+	for _, m := range got {
+		if m.Nackable() {
+			m.Nack() // changes nothing any more, and the Go CDK asks for it
 		}
-		d := bus.Details(m)
-		if seen[d.ID] {
-			break
-		}
-		seen[d.ID] = true
-		out = append(out, message(m.Body, d))
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = nil // no more are there
-	}
-	last, cancelShutdown := context.WithTimeout(context.WithoutCancel(ctx), receiveTime)
-	defer cancelShutdown()
 	return out, errors.Join(err, r.Shutdown(last))
+}
+
+// next receives a message, nil if none comes in time.
+func next(ctx context.Context, r *bus.Queue, wait time.Duration) (*pubsub.Message, error) {
+	soon, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	m, err := r.Subscription.Receive(soon)
+	if err != nil && soon.Err() != nil && ctx.Err() == nil {
+		return nil, nil
+	}
+	return m, err
 }
 
 // Send sends a message.
