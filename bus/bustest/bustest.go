@@ -82,7 +82,9 @@ type Backend struct {
 	Setup func(t testing.TB) (mux *bus.Mux, url func(name string) string)
 
 	// Topic returns the URL for a topic's name, which is like that of a queue, at the
-	// place that Setup prepared last. A backend that declares topics needs it.
+	// place that Setup prepared last, where there has to be a topic of that name once
+	// its URL is opened. Where it is nil, promises about topics are not made: a
+	// backend of queues can declare them for the sake of places that have topics too.
 	Topic func(name string) string
 
 	// Virtual runs each promise in a testing/synctest bubble, in virtual time.
@@ -208,6 +210,9 @@ func (p *promise) unfit(b *Backend, declared []bus.Control) (why, suffix string)
 	}
 	if p.leases && !slices.Contains(declared, create) && !slices.Contains(declared, receivers) && b.Visibility == 0 {
 		missing = append(missing, fmt.Sprintf("one of %v, or the Backend's Visibility", needs(create, receivers)))
+	}
+	if slices.Contains(p.needs, topics) && slices.Contains(declared, topics) && b.Topic == nil {
+		missing = append(missing, "the Backend's Topic")
 	}
 	switch {
 	case missing != nil:

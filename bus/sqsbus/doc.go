@@ -16,9 +16,10 @@
 //	awssns:///arn:aws:sns:us-east-1:123456789012:donations
 //
 // The first is the Go CDK's form; the next two are queue URLs as AWS and a local
-// endpoint print them; the last is an SNS topic, to send to. Creating or listing
-// queues returns URLs of the form that was asked for, and they open the queues from
-// here.
+// endpoint print them; the last is an SNS topic, to send to and for
+// [omnibus/bus.Queue.SubscribeTo], which has the queue's policy let the topic send to it.
+// Creating or listing queues returns URLs of the form that was asked for, and they open
+// the queues from here.
 //
 // Requests go to the scheme and host of the URL, whatever the environment says of
 // endpoints. A URL whose scheme is awssqs leaves the choice to the SDK if its host is
@@ -190,4 +191,8 @@
 //     with MessageNotInflight, and giving it back does nothing, without a request.
 //   - Every OverLimit on a receive, 120,000 messages in flight, is waited out.
 //   - A topic of SNS takes 256 KiB a message, and has no delay.
+//   - Every queue declares that it can subscribe to topics: whether there is SNS beside
+//     an endpoint of others shows when it is asked.
+//   - A queue's policy is read and written by SubscribeTo: of two changes of it at the
+//     same time, one can be lost.
 package sqsbus

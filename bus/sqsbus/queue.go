@@ -17,6 +17,7 @@ import (
 
 // A queue is an open queue: its sending end, and what its receivers share.
 type queue struct {
+	backend   *Backend
 	client    *sqs.Client
 	traffic   *traffic
 	url       string
@@ -55,7 +56,7 @@ func (b *Backend) openQueue(cfg aws.Config, a *address, closeIdle func()) *recei
 	log := b.options.Logger
 	t := b.traffic(a.queue)
 	q := &queue{
-		client: b.newSQS(cfg, t), traffic: t, url: a.queue, name: a.name, topicARN: a.sns, log: log, closeIdle: closeIdle,
+		backend: b, client: b.newSQS(cfg, t), traffic: t, url: a.queue, name: a.name, topicARN: a.sns, log: log, closeIdle: closeIdle,
 		deliveries: new(deliveries),
 	}
 	q.ctx, q.end = context.WithCancel(context.Background())
