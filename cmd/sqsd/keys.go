@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"omnibus/bus/sigv4"
@@ -44,8 +45,12 @@ func (s *signed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The signature is one of the whole body.
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, sqsserver.MaxRequestBytes))
-	if err != nil {
+	body := bodies.Get().(*bytes.Buffer)
+	defer freeBody(body)
+	if n := r.ContentLength; n > 0 {
+		body.Grow(int(min(n, smallBody)) + bytes.MinRead)
+	}
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, sqsserver.MaxRequestBytes)); err != nil {
 		status := http.StatusBadRequest
 		if errors.As(err, new(*http.MaxBytesError)) {
 			status = http.StatusRequestEntityTooLarge
@@ -53,12 +58,25 @@ func (s *signed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		failure{status, "InvalidRequest", "InvalidRequestException"}.answer(w, r, "The body could not be read: "+err.Error())
 		return
 	}
-	if err := s.keys.Verify(r, body, time.Now()); err != nil {
+	if err := s.keys.Verify(r, body.Bytes(), time.Now()); err != nil {
 		signatureFailure(err).answer(w, r, err.Error())
 		return
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Body = io.NopCloser(bytes.NewReader(body.Bytes())) // nothing keeps it after the answer
 	s.next.ServeHTTP(w, r)
+}
+
+// bodies are the memory of bodies. All large ones at a time are bounded by intake, which
+// comes before.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// freeBody lets the memory of a body be used again, unless it is that of a rare large
+// one.
+func freeBody(b *bytes.Buffer) {
+	if b.Cap() <= 4*smallBody {
+		b.Reset()
+		bodies.Put(b)
+	}
 }
 
 // sign signs a request of our own with the access key of the environment, or else

@@ -41,7 +41,8 @@ import (
 // protocol and endpoint, and its attributes, for which raw, filter and dlq stand.
 // All may stand in any order. Names are those of the same region and account, which
 // are those of the command line where the file, or a place in it, has no others. A
-// file of nothing but queues may leave out the first line.
+// file of nothing but queues may leave out the first line, unless one of them has the name
+// of a section, such as region.
 type queueFile struct {
 	places []*placeSpec
 }
@@ -95,11 +96,35 @@ func parseQueueFile(text []byte) (*queueFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(members) == 0 || slices.ContainsFunc(members, func(m member) bool { return !slices.Contains(sections, m.name) }) {
+	if err := notBoth(members); err != nil {
+		return nil, err
+	}
+	if len(members) == 0 || !isSection(members[0]) {
 		members = []member{{name: "queues", value: root}}
 	}
 	f := &queueFile{}
 	return f, f.parsePlace(members, true)
+}
+
+func isSection(m member) bool { return slices.Contains(sections, m.name) }
+
+// notBoth reports a file that can be read in two ways: as one of nothing but queues, of
+// which one has the name of a section, and as one of sections, with a name that is none
+// or with nothing in any of them.
+func notBoth(members []member) error {
+	section := slices.IndexFunc(members, isSection)
+	if section < 0 {
+		return nil
+	}
+	other := slices.IndexFunc(members, func(m member) bool { return !isSection(m) })
+	if other >= 0 {
+		return &lineError{members[other].line, fmt.Errorf("%s stands beside %s: if both are queues, put them below queues:, where every name is a queue's; else only %s stand here",
+			members[other].name, members[section].name, strings.Join(sections, ", "))}
+	}
+	if !slices.ContainsFunc(members, func(m member) bool { return m.value.Tag != "!!null" }) {
+		return &lineError{members[section].line, fmt.Errorf("there is nothing in %s; a queue of that name goes below queues:", members[section].name)}
+	}
+	return nil
 }
 
 // parsePlace reads a place. The outermost has others in it.
