@@ -18,16 +18,16 @@ ENVIRONMENT = os.environ | {
 }
 
 
-def run(service, action, *args):
+def run(service, action, *args, **environment):
     return subprocess.run(
         [AWS, "--endpoint-url", ENDPOINT, "--output", "json", service, action, *args],
-        env=ENVIRONMENT, text=True, capture_output=True, timeout=60,
+        env=ENVIRONMENT | environment, text=True, capture_output=True, timeout=60,
     )
 
 
-def aws(service, action, *args):
+def aws(service, action, *args, **environment):
     """Runs an action that must succeed and returns its answer."""
-    done = run(service, action, *args)
+    done = run(service, action, *args, **environment)
     if done.returncode != 0:
         raise AssertionError(f"{action} {args}: status {done.returncode}: {done.stderr}")
     return json.loads(done.stdout) if done.stdout.strip() else None
@@ -80,6 +80,22 @@ class SNS(unittest.TestCase):
         self.refused("NotFound", "get-subscription-attributes", "--subscription-arn", subscription)
         aws("sns", "delete-topic", "--topic-arn", topic)
         self.refused("NotFound", "get-topic-attributes", "--topic-arn", topic)
+
+    def test_places(self):
+        """A topic and a queue of an account in a region are that one's only, and deliver there."""
+        name = f"cli-places-{time.time_ns()}"
+        for account, region in (("111111111111", "eu-west-1"), ("222222222222", "us-west-2")):
+            place = {"AWS_ACCESS_KEY_ID": account, "AWS_REGION": region}
+            topic = aws("sns", "create-topic", "--name", name, **place)["TopicArn"]
+            self.assertEqual(topic, f"arn:aws:sns:{region}:{account}:{name}")
+            self.assertEqual([t for t in aws("sns", "list-topics", **place)["Topics"] if t["TopicArn"].endswith(name)], [{"TopicArn": topic}])
+            url = aws("sqs", "create-queue", "--queue-name", name, **place)["QueueUrl"]
+            arn = f"arn:aws:sqs:{region}:{account}:{name}"
+            aws("sns", "subscribe", "--topic-arn", topic, "--protocol", "sqs", "--notification-endpoint", arn,
+                "--attributes", "RawMessageDelivery=true", **place)
+            aws("sns", "publish", "--topic-arn", topic, "--message", account, **place)
+            got = aws("sqs", "receive-message", "--queue-url", url, "--max-number-of-messages", "10", **place)["Messages"]
+            self.assertEqual([m["Body"] for m in got], [account])
 
 
 if __name__ == "__main__":

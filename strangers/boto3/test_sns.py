@@ -1,6 +1,6 @@
 """Plays fan-out with boto3 on the endpoint at SQS_ENDPOINT, which answers SNS and
 STS too: topics to standard and FIFO queues, filters, raw delivery, dead letters, in
-two accounts. Each test has topics and queues of its own."""
+two regions and two accounts. Each test has topics and queues of its own."""
 
 import json
 import os
@@ -25,10 +25,13 @@ def client(service, account="000000000000", region="us-east-1"):
 
 class SNS(unittest.TestCase):
     def setUp(self):
-        self.sns, self.sqs = client("sns"), client("sqs")
-        self.addCleanup(self.sns.close)
-        self.addCleanup(self.sqs.close)
+        self.sns, self.sqs = self.client("sns"), self.client("sqs")
         self.name = f"boto3-{time.time_ns()}"
+
+    def client(self, *arguments):
+        made = client(*arguments)
+        self.addCleanup(made.close)
+        return made
 
     def topic(self, suffix="", **attributes):
         if suffix.endswith(".fifo"):
@@ -138,13 +141,52 @@ class SNS(unittest.TestCase):
     def test_accounts(self):
         """Two accounts have topics and subscriptions of their own, and STS tells which is which."""
         for account in ("111111111111", "222222222222"):
-            self.assertEqual(client("sts", account).get_caller_identity()["Account"], account)
-            arn = client("sns", account, "eu-west-1").create_topic(Name=self.name)["TopicArn"]
+            self.assertEqual(self.client("sts", account).get_caller_identity()["Account"], account)
+            arn = self.client("sns", account, "eu-west-1").create_topic(Name=self.name)["TopicArn"]
             self.assertEqual(arn, f"arn:aws:sns:eu-west-1:{account}:{self.name}")
-            listed = [t["TopicArn"] for t in client("sns", account, "eu-west-1").list_topics()["Topics"]]
+            listed = [t["TopicArn"] for t in self.client("sns", account, "eu-west-1").list_topics()["Topics"]]
             self.assertIn(arn, listed)
             self.assertTrue(all(f":{account}:" in t for t in listed), listed)
-            self.refused("InvalidParameter", client("sns", account).publish, TopicArn=arn, Message="another region")
+            self.refused("InvalidParameter", self.client("sns", account).publish, TopicArn=arn, Message="another region")
+
+    def test_places(self):
+        """The same names in two regions and two accounts are topics and queues of their own, and deliver in their own."""
+        places = [(a, r) for a in ("111111111111", "222222222222") for r in ("eu-west-1", "us-east-1")]
+        queues = {}
+        for place in places:
+            sns, sqs = self.client("sns", *place), self.client("sqs", *place)
+            topic = sns.create_topic(Name=self.name)["TopicArn"]
+            url = sqs.create_queue(QueueName=self.name)["QueueUrl"]
+            arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+            self.assertEqual(arn, f"arn:aws:sqs:{place[1]}:{place[0]}:{self.name}")
+            sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+            queues[place] = sqs, url, sns, topic
+        for place, (_, _, sns, topic) in queues.items():
+            sns.publish(TopicArn=topic, Message=" in ".join(place))
+        for place, (sqs, url, _, _) in queues.items():
+            got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+            self.assertEqual([m["Body"] for m in got], [" in ".join(place)])
+
+    def test_between_regions(self):
+        """A topic feeds a queue of another region, and one of another account when its owner has confirmed."""
+        sns = self.client("sns", "111111111111", "eu-west-1")
+        topic = sns.create_topic(Name=self.name)["TopicArn"]
+        there = self.client("sqs", "111111111111", "us-east-1")
+        url = there.create_queue(QueueName=self.name)["QueueUrl"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-east-1:111111111111:{self.name}", Attributes={"RawMessageDelivery": "true"})
+        sns.publish(TopicArn=topic, Message="across regions")
+        self.assertEqual([m["Body"] for m in there.receive_message(QueueUrl=url)["Messages"]], ["across regions"])
+
+        theirs = self.client("sqs", "222222222222", "eu-west-1")
+        url = theirs.create_queue(QueueName=self.name)["QueueUrl"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:eu-west-1:222222222222:{self.name}")
+        request = json.loads(theirs.receive_message(QueueUrl=url)["Messages"][0]["Body"])
+        self.assertEqual((request["Type"], request["TopicArn"]), ("SubscriptionConfirmation", topic))
+        with urllib.request.urlopen(request["SubscribeURL"]) as answer:
+            self.assertIn(b"ConfirmSubscriptionResponse", answer.read())
+        sns.publish(TopicArn=topic, Message="across accounts")
+        bodies = [json.loads(m["Body"]).get("Message") for m in theirs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]]
+        self.assertIn("across accounts", bodies)
 
 
 if __name__ == "__main__":
