@@ -122,7 +122,7 @@ func notBoth(members []member) error {
 			members[other].name, members[section].name, strings.Join(sections, ", "))}
 	}
 	if !slices.ContainsFunc(members, func(m member) bool { return m.value.Tag != "!!null" }) {
-		return &lineError{members[section].line, fmt.Errorf("there is nothing in %s; a queue of that name goes below queues:", members[section].name)}
+		return &lineError{members[section].line, fmt.Errorf("there is nothing in %s; want a queue of that name below queues", members[section].name)}
 	}
 	return nil
 }

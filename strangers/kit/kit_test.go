@@ -18,6 +18,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -55,6 +56,7 @@ func setup(b driver.Opener, base string) func(testing.TB) (*bus.Mux, func(name s
 	return func(testing.TB) (*bus.Mux, func(name string) string) {
 		mux := new(bus.Mux)
 		mux.Register("http", b)
+		mux.Register(sqsbus.SchemeSNS, b)
 		return mux, func(name string) string { return base + name }
 	}
 }
@@ -65,9 +67,17 @@ const slack = 5 * time.Second
 
 func TestSqsd(t *testing.T) {
 	origin := origin(t, "SQSD_ENDPOINT")
+	client := snsClient(origin)
 	bustest.Run(t, bustest.Backend{
 		Slack: slack,
 		Setup: setup(newBackend(), origin+"/000000000000/"),
+		Topic: func(name string) string {
+			made, err := client.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: &name})
+			if err != nil {
+				panic(err)
+			}
+			return sqsbus.SchemeSNS + ":///" + *made.TopicArn + "?endpoint=" + origin
+		},
 	})
 }
 

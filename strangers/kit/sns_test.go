@@ -27,11 +27,7 @@ func fanOut(t *testing.T, variable string) {
 	defer cancel()
 	mux := new(bus.Mux)
 	newBackend().Register(mux)
-	client := sns.New(sns.Options{
-		BaseEndpoint: &origin,
-		Region:       "us-east-1",
-		Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
-	})
+	client := snsClient(origin)
 	run := time.Now().UnixNano()
 	topic, err := client.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String(fmt.Sprintf("fan-out-%d", run))})
 	if err != nil {
@@ -84,4 +80,12 @@ func fanOut(t *testing.T, variable string) {
 			t.Errorf("%s: got %s with %v", q.URL(), m.Body, m.Metadata)
 		}
 	}
+}
+
+func snsClient(origin string) *sns.Client {
+	return sns.New(sns.Options{
+		BaseEndpoint: &origin,
+		Region:       "us-east-1",
+		Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
+	})
 }
