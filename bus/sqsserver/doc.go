@@ -128,6 +128,10 @@
 //	X-Amzn-Trace-Id of a send     not documented (the message's       as recorded; a system attribute of that
 //	                              AWSTraceHeader)                     name that is given goes before it
 //	batches without failures      JSON: an empty Failed (no Failed)   as recorded
+//	other lists with nothing in   not documented (no QueueUrls, Mes- left out too; of a dead-letter queue's sources
+//	them                          sages and Attributes)               and of a batch that failed as a whole an empty
+//	                                                                  list is sent; both, and Tags and Results, are
+//	                                                                  unproven
 //	HTTP/2, VPC endpoints, SOAP   some                                none
 //
 // Limits of the engine itself are in its own documentation.
