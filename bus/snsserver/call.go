@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"omnibus/bus/internal/query"
 	"omnibus/bus/sigv4"
 	"omnibus/bus/spec"
 	"omnibus/bus/topics"
@@ -63,7 +64,7 @@ func (c *call) body(action string) (string, error) {
 	case n > maxRequestBytes:
 		return "", invalid("Message too long")
 	case err != nil:
-		return "", spec.Errorf(codeMalformedQuery, "The request's body could not be read.")
+		return "", spec.Errorf(query.Malformed, "The request's body could not be read.")
 	}
 	return b.String(), nil
 }

@@ -10,11 +10,10 @@ import (
 
 // Codes that only the protocol has.
 const (
-	codeInternal       spec.Code = "InternalError"
-	codeInvalidAction  spec.Code = "InvalidAction"
-	codeMalformedQuery spec.Code = "MalformedQueryString"
-	codeMissingAction  spec.Code = "MissingAction"
-	codeValidation     spec.Code = "ValidationError"
+	codeInternal      spec.Code = "InternalError"
+	codeInvalidAction spec.Code = "InvalidAction"
+	codeMissingAction spec.Code = "MissingAction"
+	codeValidation    spec.Code = "ValidationError"
 )
 
 // statuses are the status codes of errors, 400 for all others.

@@ -2,21 +2,17 @@ package snsserver
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"omnibus/bus/internal/query"
 	"omnibus/bus/spec"
 )
 
 // form is the parameters of a request by their names, such as
 // Attributes.entry.1.key.
 type form map[string]string
-
-// maxParameters is far more than a request can have, and keeps a form of a
-// million names from taking a hundred times its size in memory.
-const maxParameters = 10_000
 
 // form reads the parameters from the URL and from the body.
 func (c *call) form() (form, error) {
@@ -38,26 +34,9 @@ func (c *call) form() (form, error) {
 	return f, f.parse(body)
 }
 
+// parse reads the parameters of a URL or a body, beside those that there are.
 func (f form) parse(s string) error {
-	if len(f)+strings.Count(s, "&") >= maxParameters {
-		return spec.Errorf(codeMalformedQuery, "The query string has more than %d parameters.", maxParameters)
-	}
-	for s != "" {
-		var pair string
-		if pair, s, _ = strings.Cut(s, "&"); pair == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(name)
-		if err == nil {
-			value, err = url.QueryUnescape(value)
-		}
-		if err != nil {
-			return spec.Errorf(codeMalformedQuery, "The query string contains a syntax error: %v", err)
-		}
-		f[name] = value
-	}
-	return nil
+	return query.Each(s, func(name, value string) { f[name] = value })
 }
 
 // elements returns what the names of the parameters of each element of a list or

@@ -3,11 +3,11 @@ package sqsserver
 import (
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"omnibus/bus/internal/query"
 	"omnibus/bus/spec"
 )
 
@@ -28,10 +28,6 @@ type form struct {
 	value    string
 	children map[string]*form
 }
-
-// maxParameters is far more than a request can have, and keeps a form of a
-// million names from taking a hundred times its size in memory.
-const maxParameters = 10_000
 
 // maxParts is how many parts the longest name has:
 // SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.StringListValue.1.
@@ -76,30 +72,16 @@ func (c *call) form() (*form, error) {
 }
 
 func (f *form) parse(s string) error {
-	if strings.Count(s, "&") >= maxParameters {
-		return spec.Errorf("MalformedQueryString", "The query string has more than %d parameters.", maxParameters)
-	}
-	for s != "" {
-		var pair string
-		pair, s, _ = strings.Cut(s, "&")
-		name, value, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(name)
-		if err == nil {
-			value, err = url.QueryUnescape(value)
-		}
-		if err != nil {
-			return spec.Errorf("MalformedQueryString", "The query string contains a syntax error: %v", err)
-		}
+	return query.Each(s, func(name, value string) {
 		if strings.Count(name, ".") >= maxParts {
-			continue // not a parameter of any action
+			return // not a parameter of any action
 		}
 		at := f
 		for part := range strings.SplitSeq(name, ".") {
 			at = at.child(part)
 		}
 		at.value = value
-	}
-	return nil
+	})
 }
 
 // A formKind is what a parameter becomes in JSON.
