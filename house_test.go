@@ -60,6 +60,7 @@ var mayImport = map[string][]string{
 	"watch/metrics":             {"internal/origin", "watch"},
 	"watch/live":                {"bus", "watch", "workers"},
 	"lab":                       {".", "bus", "watch", "watch/live", "workers"},
+	"view/term":                 {"watch"},
 }
 
 // standardOnly are the packages that import nothing from outside, but for what

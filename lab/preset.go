@@ -1,16 +1,16 @@
 package lab
 
 import (
-	"bytes"
 	"time"
 
 	"omnibus"
 	"omnibus/bus"
-	"omnibus/workers"
 )
 
 // QueueName is the name of the lab's queue.
 const QueueName = "mynewq"
+
+const donorsEach = 50 // in each of the two sets
 
 // QueueSettings are those of the lab's queue: a delay of 5 s, a retention of a
 // day.
@@ -54,25 +54,4 @@ var Producers = map[string]ProducerPreset{
 var Consumers = map[string]ConsumerPreset{
 	"slow": {Name: "slow consumer", Visibility: 20 * time.Second, Wait: 10 * time.Second, Pause: 8 * time.Second},
 	"fast": {Name: "fast consumer", Visibility: 5 * time.Second, Wait: 10 * time.Second, Pause: 2 * time.Second},
-}
-
-// producer returns the worker of a preset, speed times as fast as it says.
-func (p ProducerPreset) producer(q *bus.Queue, speed int) *workers.Producer {
-	return &workers.Producer{
-		Queue:    q,
-		Source:   workers.Documents(p.DataName, bytes.NewReader(p.Data)),
-		Every:    p.Every / time.Duration(speed),
-		Delay:    new(p.Delay / time.Duration(speed)),
-		Metadata: p.Metadata,
-	}
-}
-
-// consumer returns the worker of a preset, speed times as fast as it says. On a
-// backend where a receiver has no visibility timeout of its own it goes without.
-func (p ConsumerPreset) consumer(q *bus.Queue, speed int) *workers.Consumer {
-	c := &workers.Consumer{Queue: q, Rest: p.Pause / time.Duration(speed)}
-	if q.Supports(bus.ControlReceivers) {
-		c.Visibility = new(p.Visibility / time.Duration(speed))
-	}
-	return c
 }

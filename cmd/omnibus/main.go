@@ -3,8 +3,10 @@
 // dead letters.
 //
 //	omnibus lab                                       all of it in one process, nothing installed
+//	omnibus tour                                      the same in stories, with questions and answers
 //	omnibus list|create|delete|attributes|tag         queues
 //	omnibus status|purge|peek|send                    what is in one
+//	omnibus watch                                     the counts of many
 //	omnibus produce|consume                           the workers
 //	omnibus dlq list|peek|redrive|purge               dead letters
 //
@@ -79,8 +81,10 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"lab", "run the whole lab in one process", runLab},
+		{"tour", "walk through the lab's stories, with questions and answers", runTour},
 		{"create", "create a queue", runCreate},
 		{"status", "show a queue's three counts every second", runStatus},
+		{"watch", "watch queues: counts, rates, age and cost", runWatch},
 		{"produce", "send messages", runProduce},
 		{"consume", "receive, print and delete messages", runConsume},
 		{"purge", "delete all messages of a queue", runPurge},

@@ -66,7 +66,7 @@ func TestREADMECommandLinesWork(t *testing.T) {
 		p.finish(p.command(line))
 	}
 	take(`omnibus (produce|delete|peek|send|dlq (peek|redrive|purge))`) // names of commands that need to be told more, or leave nothing for others
-	for _, line := range take(`omnibus (status|produce|consume|lab).*`) {
+	for _, line := range take(`omnibus (status|produce|consume|lab|tour|watch).*`) {
 		p.start(line)
 	}
 	p.awaitOutput()

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"omnibus/bus"
+	"omnibus/watch"
+	"omnibus/watch/live"
 	"omnibus/workers"
 )
 
@@ -19,11 +21,12 @@ type statusLine struct {
 
 func runStatus(ctx context.Context, a *app, args []string) error {
 	f := newFlags(a, "status",
-		"Show the numbers of messages that are visible, in flight and delayed, under\nSQS's names for them, until Ctrl-C.",
+		"Show the numbers of messages that are visible, in flight and delayed, under\nSQS's names for them, until Ctrl-C. On a terminal as omnibus watch does.",
 		"omnibus status -once -queue http://127.0.0.1:9324/000000000000/mynewq")
 	every := f.Duration("every", time.Second, "time from one look to the next")
 	once := f.Bool("once", false, "look once and end")
 	f.addDrainTimeout()
+	plain := f.Bool("plain", false, "print lines, also on a terminal")
 	asJSON := f.Bool("json", false, "print one JSON object a line")
 	if err := f.parse(args); err != nil {
 		return err
@@ -33,6 +36,12 @@ func runStatus(ctx context.Context, a *app, args []string) error {
 	}
 	if err := f.needQueue(); err != nil {
 		return err
+	}
+	if a.draws() && !*once && !*plain && !*asJSON {
+		p := &live.Poller{Every: *every, Account: func(q *bus.Queue) watch.Account { return watch.Account{Requests: requests(q)} }}
+		return f.open(ctx, func(q *bus.Queue) error {
+			return watchView(ctx, a, "omnibus status", p, []*bus.Queue{q}, chartWindow)
+		}, nil)
 	}
 	out := printer{a.out, *asJSON}
 	return f.open(ctx, func(q *bus.Queue) error {

@@ -76,7 +76,7 @@ func begins(f func(*pubsub.Message)) workers.Middleware {
 		return func(ctx context.Context, m *pubsub.Message) error {
 			f(m)
 			err := next(ctx, m)
-			if cause := context.Cause(ctx); err != nil && errors.Is(cause, bus.ErrLeaseLost) {
+			if cause := context.Cause(ctx); err != nil && errors.Is(cause, bus.ErrLeaseLost) && !errors.Is(err, bus.ErrLeaseLost) {
 				err = fmt.Errorf("%w (%w)", cause, err)
 			}
 			return err
