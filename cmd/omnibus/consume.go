@@ -85,12 +85,12 @@ type consumedLine struct {
 func runConsume(ctx context.Context, a *app, args []string) error {
 	f := newFlags(a, "consume",
 		"Receive messages, print each one's producer, job type and body, and delete it,\nuntil Ctrl-C. A message that cannot be printed is given back instead, and ends\nthe command. Control characters are printed as \\n, \\x1b or \\u009b.\nThe lab's consumers are:\n  slow  visibility 20s, wait 10s, then 8 s of pause\n  fast  visibility 5s, wait 10s, then 2 s of pause\nFlags beside -preset change what it says. Batches, several queues in one consumer,\nmiddleware and metrics are for programs: go doc omnibus/workers.",
-		"omnibus consume -preset slow\nomnibus consume -concurrency 16 -max 1000\nomnibus consume -rate 5 -dead-letter http://127.0.0.1:9324/000000000000/dead -max-receives 3")
+		"omnibus consume -preset slow\nomnibus consume -concurrency 16 -max 1000\nomnibus consume -work 5s -fail 1/3\nomnibus consume -rate 5 -dead-letter http://127.0.0.1:9324/000000000000/dead -max-receives 3")
 	preset := f.String("preset", "", "`name` of one of the lab's consumers, slow or fast")
 	visibility := f.Duration("visibility", 0, "how long a received message is hidden from others, whole seconds from 0s to 12h\n(default: the queue's own)")
 	wait := f.Duration("wait", 0, "how long one receive waits for a message, whole seconds from 0s to 20s\n(default: the backend's)")
 	pause := f.Duration("pause", 0, "how long to rest after each message, 0s or more (default 0s)")
-	settings := f.addConsumer()
+	settings, rehearsed := f.addConsumer(), f.addRehearsal()
 	most := f.Int("max", 0, "messages to handle at most, 0 or more; 0 is no limit, and those that are put off\nsince they are not due do not count (default 0)")
 	f.addDrainTimeout()
 	asJSON := f.Bool("json", false, "print one JSON object a line, with all that is known of each message: body if it\nis JSON, text if it is other text, base64 if it is neither; typed attributes,\ngroup, times and receive count")
@@ -101,6 +101,7 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 		seconds("visibility", *visibility, spec.MaxVisibility, "12h"),
 		seconds("wait", *wait, spec.MaxWait, "20s"),
 		atLeast("pause", *pause, 0),
+		rehearsed.check(),
 		atLeast("max", *most, 0),
 	); err != nil {
 		return err
@@ -137,11 +138,10 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 		// Output that fails gives this message back, at once unless the flags say
 		// another time, and stops the consumer.
 		err := out.print(newMessageLine("handled", received(m)), "Producer: %s, JobType: %s, Body: %s", m.Metadata["Producer"], m.Metadata["JobType"], plain(m.Body, m.Metadata[workers.ContentType]))
-		if settings.retries() {
-			return err
-		}
-		return workers.RetryAfter(err, 0)
+		return settings.retried(err)
 	}
+	rehearsed.out = out
+	c.Handler = rehearsed.around(c.Handler, settings.retried)
 	c.OnDone = func(workers.Done) {} // the command's own error tells of what fails
 	err := f.open(ctx, func(q *bus.Queue) error {
 		c.Queue = q

@@ -112,6 +112,15 @@ func (s *consumerFlags) retries() bool {
 	return s.flags.given("retry-min") || s.flags.given("retry-max")
 }
 
+// retried returns the error of a message that is to come again: at once, unless the
+// flags say when.
+func (s *consumerFlags) retried(err error) error {
+	if s.retries() {
+		return err
+	}
+	return workers.RetryAfter(err, 0)
+}
+
 // openDeadLetter opens the dead-letter queue, if there is to be one; it is shut down
 // with the queue.
 func (s *consumerFlags) openDeadLetter(ctx context.Context, c *workers.Consumer) error {

@@ -43,6 +43,7 @@ func main() {
 	a := &app{
 		mux:      bus.DefaultMux(),
 		sqs:      sqsbus.Default(),
+		exit:     os.Exit,
 		getenv:   os.Getenv,
 		stdin:    os.Stdin,
 		stdout:   os.Stdout,
@@ -59,7 +60,8 @@ const signalTime = time.Second / 2
 // app holds what the commands use of the world around them.
 type app struct {
 	mux      *bus.Mux
-	sqs      *sqsbus.Backend // for what SQS alone has: tags
+	sqs      *sqsbus.Backend  // for what SQS alone has: tags
+	exit     func(status int) // ends the process at once
 	getenv   func(string) string
 	stdin    io.Reader
 	stdout   io.Writer // for the live view; all else goes to out

@@ -393,6 +393,8 @@ func TestBadCommandLines(t *testing.T) {
 		{"produce -preset fast -send-timeout 0s", exitUsage, "-send-timeout is 0s; it must be over 0s"},
 		{"produce -preset fast -codec frob", exitUsage, `unknown codec "frob"; known are gzip, json`},
 		{"produce -data - -lines -codec json", exitUsage, "-codec is for JSON documents"},
+		{"consume -work -1s", exitUsage, "-work is -1s; it must be 0s or more"},
+		{"consume -fail 4/3", exitUsage, `invalid value "4/3" for flag -fail: want N/M for N of every M messages, such as 1/3; N is 1 to M`},
 		{"consume -preset frob", exitUsage, `unknown preset "frob"`},
 		{"lab -speed 0", exitUsage, "-speed 0 is out of range; allowed are 1 to 1000"},
 		{"lab -speed 2", exitUsage, "-speed 2 works in memory only; on shared://mynewq durations are whole seconds"},
