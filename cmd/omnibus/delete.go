@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"omnibus/bus"
 )
@@ -40,14 +39,4 @@ func runDelete(ctx context.Context, a *app, args []string) error {
 			URL   string `json:"url"`
 		}{"deleted", bus.Redact(f.queue)}, "deleted %s", bus.Redact(f.queue))
 	}, nil)
-}
-
-// agrees asks a question, and reports whether the answer is yes.
-func (a *app) agrees(ctx context.Context, question string, args ...any) bool {
-	fmt.Fprint(a.stderr, visible(fmt.Sprintf(question, args...))+" [y/N] ")
-	switch a.answer(ctx) {
-	case "y", "Y", "yes", "Yes", "YES":
-		return true
-	}
-	return false
 }

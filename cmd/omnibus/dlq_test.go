@@ -199,6 +199,7 @@ func TestDeadLettersOfNowhereStayAndAreCounted(t *testing.T) {
 		w := newDeadLetters(t, "", 0)
 		w.run("create", "-queue", "second", "-dlq", "dead", "-max-receives", "2")
 		w.run("send", "stray")
+		w.wantFailure(w.run("dlq", "redrive"), exitFailed, "name the queue with -to, or add -rate")
 		w.wantOK(w.run("dlq", "redrive", "-rate", "10"), "0 messages moved, 1 left since they do not tell where they come from: name a queue with -to\n")
 		w.run("attributes", "-queue", "second", "dlq=")
 		w.wantOK(w.run("dlq", "redrive", "-rate", "10"), "1 message moved\n")

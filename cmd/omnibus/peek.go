@@ -12,7 +12,7 @@ import (
 	"omnibus/workers"
 )
 
-const peekAbout = "On SQS there is no way to look without receiving: -receive does that, and gives\neach message back at once. It counts as a receive, so that a message may go to the\ndead-letter queue for it, and nobody else gets it meanwhile."
+const peekAbout = "On SQS there is no way to look without receiving: -receive does that, and gives\neach message back at once. It counts as a receive, so that a message may go to the\ndead-letter queue for it, and nobody else gets it meanwhile. Of a FIFO queue it shows\nthe first message of each group."
 
 func runPeek(ctx context.Context, a *app, args []string) error {
 	f := newFlags(a, "peek",

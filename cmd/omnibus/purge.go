@@ -23,11 +23,8 @@ func runPurge(ctx context.Context, a *app, args []string) error {
 	if err := f.needQueue(); err != nil {
 		return err
 	}
-	if a.terminal && !*yes {
-		fmt.Fprintf(a.stderr, "Delete all messages of %s? [y/N] ", visible(bus.Redact(f.queue)))
-		if s := strings.ToLower(a.answer(ctx)); s != "y" && s != "yes" {
-			return errors.New("nothing was deleted")
-		}
+	if a.terminal && !*yes && !a.agrees(ctx, "Delete all messages of %s?", bus.Redact(f.queue)) {
+		return errors.New("nothing was deleted")
 	}
 	return f.open(ctx, func(q *bus.Queue) error {
 		if err := q.Purge(ctx); err != nil {
@@ -54,4 +51,11 @@ func (a *app) answer(ctx context.Context) string {
 	case <-ctx.Done():
 		return ""
 	}
+}
+
+// agrees asks a question, and reports whether the answer is yes.
+func (a *app) agrees(ctx context.Context, question string, args ...any) bool {
+	fmt.Fprint(a.stderr, visible(fmt.Sprintf(question, args...))+" [y/N] ")
+	s := strings.ToLower(a.answer(ctx))
+	return s == "y" || s == "yes"
 }

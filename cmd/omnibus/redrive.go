@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -142,9 +143,16 @@ func (f *redriveFlags) task(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return errors.Join(errInterrupted, printErr)
 		}
+		if err != nil && strings.Contains(err.Error(), noSource) {
+			err = fmt.Errorf("%w: SQS does not know where these come from; name the queue with -to, or add -rate, with which those that were buried go home too", err)
+		}
 		return errors.Join(err, lookErr, printErr)
 	}, nil)
 }
+
+// noSource is why SQS's task moves nothing that was sent to the dead-letter queue, and
+// not given up to it by another queue.
+const noSource = "CouldNotDetermineMessageSource"
 
 // watch returns a look at how many have left the queue.
 func (f *redriveFlags) watch(ctx context.Context, q *bus.Queue) func() (int, int) {
