@@ -135,12 +135,14 @@ func (s *scan) renew(ctx context.Context) {
 }
 
 // giveBack makes all that is held visible again. One that cannot be told so becomes
-// visible by itself.
+// visible by itself. Before that the scan's own receives end: one of them would take
+// what is given back.
 func (s *scan) giveBack(ctx context.Context) {
 	ms := s.holding()
 	if len(ms) == 0 {
 		return
 	}
+	_, _ = s.queue.Release(ctx) // its error is of a subscription that has failed, as the scan has told
 	s.queue.GiveBackBatch(ctx, ms, 0)
 	for _, m := range ms {
 		m.Nack()
