@@ -13,4 +13,5 @@ type RequestCount struct {
 	Action   string // as the service names it: SendMessageBatch, ReceiveMessage, …
 	Requests int64  // all tries counted
 	Failed   int64  // of those, ones that were answered with an error or not at all
+	Chunks   int64  // of 64 KiB, at least one for each request: what SQS bills
 }

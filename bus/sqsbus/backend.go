@@ -55,13 +55,19 @@ func New(opts *Options) *Backend {
 	if opts != nil {
 		b.options = *opts
 	}
-	if b.options.Logger == nil {
-		b.options.Logger = slog.Default()
-	}
 	if b.options.Meter == nil {
 		b.options.Meter = new(Meter)
 	}
 	return b
+}
+
+// logger returns where to log. The default is read when a queue is opened: a program
+// may set it after this package has made the backend of its init function.
+func (b *Backend) logger() *slog.Logger {
+	if b.options.Logger != nil {
+		return b.options.Logger
+	}
+	return slog.Default()
 }
 
 // Register registers the schemes awssqs, awssns, https and http; for why it claims the

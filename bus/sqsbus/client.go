@@ -53,7 +53,7 @@ func (b *Backend) configure(ctx context.Context, a *address) (aws.Config, func()
 	}
 	cfg.Logger = logging.LoggerFunc(func(level logging.Classification, format string, args ...any) {
 		if level == logging.Warn {
-			b.options.Logger.Warn("sqsbus: " + fmt.Sprintf(format, args...))
+			b.logger().Warn("sqsbus: " + fmt.Sprintf(format, args...))
 		}
 	})
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // patience retries
@@ -79,7 +79,7 @@ func newHTTP() (*http.Client, *http.Transport) {
 func (b *Backend) pin(cfg *aws.Config, endpoint string) {
 	e, err := url.Parse(endpoint)
 	if err == nil && regionOf(e.Hostname()) != "" && !isFIPS(e.Hostname()) && wantsFIPS(cfg.ConfigSources) {
-		b.options.Logger.Warn("sqsbus: FIPS endpoints are configured, but the URL names another one", "endpoint", endpoint)
+		b.logger().Warn("sqsbus: FIPS endpoints are configured, but the URL names another one", "endpoint", endpoint)
 	}
 	cfg.BaseEndpoint, cfg.ConfigSources = &endpoint, nil
 }

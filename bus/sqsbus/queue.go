@@ -53,7 +53,7 @@ type receiving struct {
 }
 
 func (b *Backend) openQueue(cfg aws.Config, a *address, closeIdle func()) *receiving {
-	log := b.options.Logger
+	log := b.logger()
 	t := b.traffic(a.queue)
 	q := &queue{
 		backend: b, client: b.newSQS(cfg, t), traffic: t, url: a.queue, name: a.name, topicARN: a.sns, log: log, closeIdle: closeIdle,

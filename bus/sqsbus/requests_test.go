@@ -26,9 +26,9 @@ func TestAQueueCountsTheRequestsOfAllItsReceiversByAction(t *testing.T) {
 		receive(t, own, time.Minute).Ack()
 		shutDown(t, own)
 		want := []bus.RequestCount{
-			{Action: "DeleteMessageBatch", Requests: 1},
-			{Action: "ReceiveMessage", Requests: 1},
-			{Action: "SendMessageBatch", Requests: 2, Failed: 1},
+			{Action: "DeleteMessageBatch", Requests: 1, Chunks: 1},
+			{Action: "ReceiveMessage", Requests: 1, Chunks: 1},
+			{Action: "SendMessageBatch", Requests: 2, Failed: 1, Chunks: 2},
 		}
 		if got := q.Requests(); !slices.Equal(got, want) {
 			t.Errorf("the queue counts %+v, want %+v", got, want)

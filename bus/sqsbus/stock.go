@@ -32,8 +32,8 @@ type stock struct {
 
 func (b *Backend) openStock(ctx context.Context, cfg aws.Config, a *address, closeIdle func()) *stock {
 	t := b.traffic(a.queue)
-	controls := &queue{client: b.newSQS(cfg, t), traffic: t, url: a.queue, name: a.name, log: b.options.Logger}
-	controls.own = &ownVisibility{client: controls.client, queue: a.queue, log: b.options.Logger}
+	controls := &queue{client: b.newSQS(cfg, t), traffic: t, url: a.queue, name: a.name, log: b.logger()}
+	controls.own = &ownVisibility{client: controls.client, queue: a.queue, log: b.logger()}
 	client, closeOwn := b.newStock(cfg, controls)
 	return &stock{
 		topic: awssnssqs.OpenSQSTopic(ctx, client, a.queue, nil),

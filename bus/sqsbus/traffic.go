@@ -11,13 +11,13 @@ type traffic struct {
 }
 
 func (b *Backend) traffic(queue string) *traffic {
-	return &traffic{queue: queue, outage: outage{log: b.options.Logger, queue: queue}}
+	return &traffic{queue: queue, outage: outage{log: b.logger(), queue: queue}}
 }
 
 func (t *traffic) requests() []driver.RequestCount {
 	var rs []driver.RequestCount
 	for _, c := range t.meter.Counts() {
-		rs = append(rs, driver.RequestCount{Action: c.Action, Requests: c.Requests, Failed: c.Failed})
+		rs = append(rs, driver.RequestCount{Action: c.Action, Requests: c.Requests, Failed: c.Failed, Chunks: c.Chunks})
 	}
 	return rs
 }

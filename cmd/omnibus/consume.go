@@ -93,6 +93,9 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 	settings, rehearsed := f.addConsumer(), f.addRehearsal()
 	most := f.Int("max", 0, "messages to handle at most, 0 or more; 0 is no limit, and those that are put off\nsince they are not due do not count (default 0)")
 	f.addDrainTimeout()
+	measured := f.addMetrics()
+	measured.addScale()
+	f.addLog()
 	asJSON := f.Bool("json", false, "print one JSON object a line, with all that is known of each message: body if it\nis JSON, text if it is other text, base64 if it is neither; typed attributes,\ngroup, times and receive count")
 	if err := f.parse(args); err != nil {
 		return err
@@ -130,11 +133,16 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 	if err := settings.apply(c); err != nil {
 		return err
 	}
+	if err := measured.listen(); err != nil {
+		return err
+	}
+	defer measured.close()
 	if pollWait != nil {
 		f.queue = withParam(f.queue, "wait", pollWait.String())
 	}
 	out := printer{a.out, *asJSON}
-	c.Handler = func(_ context.Context, m *pubsub.Message) error {
+	c.Handler = func(ctx context.Context, m *pubsub.Message) error {
+		logBody(ctx, a.log(), "a message was received", m)
 		// Output that fails gives this message back, at once unless the flags say
 		// another time, and stops the consumer.
 		err := out.print(newMessageLine("handled", received(m)), "Producer: %s, JobType: %s, Body: %s", m.Metadata["Producer"], m.Metadata["JobType"], plain(m.Body, m.Metadata[workers.ContentType]))
@@ -142,13 +150,13 @@ func runConsume(ctx context.Context, a *app, args []string) error {
 	}
 	rehearsed.out = out
 	c.Handler = rehearsed.around(c.Handler, settings.retried)
-	c.OnDone = func(workers.Done) {} // the command's own error tells of what fails
+	c.Logger, c.OnDone = a.log(), func(d workers.Done) { logDone(a.log(), d) }
 	err := f.open(ctx, func(q *bus.Queue) error {
 		c.Queue = q
 		if err := settings.openDeadLetter(ctx, c); err != nil {
 			return err
 		}
-		return c.Run(ctx)
+		return measured.duringConsumer(ctx, c)
 	}, func() error {
 		s := c.Stats()
 		text := fmt.Sprintf("%s received, %d deleted, %d redelivered", messages(s.Received), s.Deleted, s.Redelivered)

@@ -108,7 +108,7 @@ func TestConsumeSendsWhatWasReceivedTooOftenToItsDeadLetterQueue(t *testing.T) {
 		w.wantFailure(w.run("consume", "-max", "1"), exitFailed, "no space left")
 		w.output = nil
 		consume[4] = "1"
-		w.wantOK(w.run(consume...), "1 message received, 0 deleted, 1 redelivered, 1 sent to the dead-letter queue\n")
+		w.wantOK(w.run(append(consume, "-log-level", "error")...), "1 message received, 0 deleted, 1 redelivered, 1 sent to the dead-letter queue\n")
 		w.wantOK(buried(), "received 2 times")
 	})
 }
@@ -146,8 +146,8 @@ func TestProduceAndConsumeWaitForAQueueThatIsToCome(t *testing.T) {
 		w.env["BUS_URL"] += "-later"
 		w.wantFailure(w.run("consume", "-max", "1"), exitFailed, "NonExistentQueue")
 		w.wantFailure(w.run("produce", "-preset", "fast", "-count", "1"), exitFailed, "NonExistentQueue")
-		consumed := w.start("consume", "-max", "1", "-wait-for-queue")
-		produced := w.start("produce", "-preset", "fast", "-count", "1", "-delay", "0s", "-wait-for-queue")
+		consumed := w.start("consume", "-max", "1", "-wait-for-queue", "-log-level", "error")
+		produced := w.start("produce", "-preset", "fast", "-count", "1", "-delay", "0s", "-wait-for-queue", "-log-level", "error")
 		time.Sleep(time.Minute)
 		w.run("create", "-delay", "0s")
 		w.wantOK(produced(), "1 message sent")

@@ -27,6 +27,7 @@ type flagSet struct {
 	words   []string      // those arguments
 	drain   time.Duration // of commands that open the queue
 	beside  *bus.Queue    // if not nil, a queue to shut down with that one
+	logging *logFlags     // of commands that log
 }
 
 // newFlags returns the flags of a command, -queue among them.
@@ -57,6 +58,11 @@ func (f *flagSet) parse(args []string) error {
 		return usagef("unexpected argument %q; all settings are flags", bus.Redact(f.words[0]))
 	case f.Lookup("drain-timeout") != nil && f.drain <= 0:
 		return usagef("-drain-timeout %v must be over zero", f.drain)
+	}
+	if f.logging != nil {
+		if err := f.logging.apply(); err != nil {
+			return err
+		}
 	}
 	if f.drain > 0 {
 		f.app.out.patience = f.inHand()

@@ -21,6 +21,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
@@ -49,6 +50,9 @@ func main() {
 		stdout:   os.Stdout,
 		stderr:   os.Stderr,
 		terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
+
+		errTerminal: term.IsTerminal(int(os.Stderr.Fd())),
+		setLogger:   slog.SetDefault,
 	}
 	os.Exit(a.run(ctx, os.Args[1:]))
 }
@@ -67,6 +71,10 @@ type app struct {
 	stdout   io.Writer // for the live view; all else goes to out
 	stderr   io.Writer
 	terminal bool // standard input and output are a person's terminal
+
+	errTerminal bool               // and standard error is one
+	setLogger   func(*slog.Logger) // if not nil, is told where packages are to log
+	logger      *slog.Logger       // set by commands that log
 
 	out   *output // set by run
 	queue string  // set by a command: the URL of the queue that it is for

@@ -61,6 +61,12 @@ func (w *world) run(args ...string) result { return w.start(args...)() }
 // start starts a command line. The function it returns waits for it, after
 // sending it Ctrl-C if it says so.
 func (w *world) start(args ...string) (wait func(interrupt ...bool) result) {
+	wait, _ = w.startLogged(args...)
+	return wait
+}
+
+// startLogged does so, and returns what takes standard error besides.
+func (w *world) startLogged(args ...string) (wait func(interrupt ...bool) result, stderr *syncBuffer) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var out, err syncBuffer
 	done := make(chan int, 1)
@@ -87,7 +93,7 @@ func (w *world) start(args ...string) (wait func(interrupt ...bool) result) {
 		status := <-done
 		cancel()
 		return result{status, out.String(), err.String()}
-	}
+	}, &err
 }
 
 type syncBuffer struct {

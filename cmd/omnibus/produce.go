@@ -52,6 +52,8 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	wait := f.Bool("wait-for-queue", false, "wait for a queue that does not exist, or not any more, and do not fail")
 	codec := f.String("codec", "", "how to encode the documents, named in the attribute Content-Type: json, or gzip\nfor JSON that is compressed (default: as they are, and unnamed)")
 	f.addDrainTimeout()
+	measured := f.addMetrics()
+	f.addLog()
 	asJSON := f.Bool("json", false, "print one JSON object a line")
 	if err := f.parse(args); err != nil {
 		return err
@@ -96,14 +98,20 @@ func runProduce(ctx context.Context, a *app, args []string) error {
 	if err := f.needQueue(); err != nil {
 		return err
 	}
+	if err := measured.listen(); err != nil {
+		return err
+	}
+	defer measured.close()
+	p.Telemetry, p.Logger = measured.telemetry, a.log()
 	out := printer{a.out, *asJSON}
 	p.OnSent = func(s workers.Sent) {
 		body := plain(s.Body, p.Metadata[workers.ContentType])
+		a.log().Debug("a message was sent", "number", s.Number, "id", s.ID, "body", string(body))
 		_ = out.print(sentLine{"sent", s.Number, s.ID, lab.NewBody(body)}, "sent %d %s", s.Number, body) // output that fails stops the producer
 	}
 	return f.open(ctx, func(q *bus.Queue) error {
 		p.Queue = q
-		return p.Run(ctx)
+		return measured.during(ctx, func() error { return p.Run(ctx) }, q)
 	}, func() error {
 		text := messages(p.Sent()) + " sent"
 		if n := p.Unconfirmed(); n > 0 {

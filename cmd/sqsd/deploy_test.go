@@ -106,3 +106,36 @@ func TestComposeIsTheLab(t *testing.T) {
 		t.Errorf("commands %s; want %s", got, want)
 	}
 }
+
+// The manifest's and the unit's flags are ones that sqsd has, with values that it takes.
+func TestDeployedCommandLinesAreTaken(t *testing.T) {
+	queues := regexp.MustCompile(`(?s)queues\.yaml: \|\n(.*?)\n---`).FindStringSubmatch(deployed(t, "kubernetes/sqsd.yaml"))
+	args := regexp.MustCompile(`args: (\[.*\])`).FindStringSubmatch(deployed(t, "kubernetes/sqsd.yaml"))
+	if queues == nil || args == nil {
+		t.Fatal("kubernetes/sqsd.yaml has no queues or no args")
+	}
+	file := t.TempDir() + "/queues.yaml"
+	if err := os.WriteFile(file, []byte(queues[1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	if err := yaml.Unmarshal([]byte(strings.ReplaceAll(args[1], "/etc/sqsd/queues.yaml", file)), &list); err != nil {
+		t.Fatal(err)
+	}
+	c, err := parse(list, &strings.Builder{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newService(t.Context(), c, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.server.Load().Engine().List(""); !slices.Equal(got, []string{"donors", "donors-dead"}) {
+		t.Errorf("it makes the queues %v", got)
+	}
+	for _, m := range regexp.MustCompile(`SQSD_([A-Z_]+)=`).FindAllStringSubmatch(deployed(t, "systemd/sqsd.service"), -1) {
+		if m[1] != "QUEUES" && m[1] != "LOG" {
+			t.Errorf("the unit sets %s", m[0])
+		}
+	}
+}

@@ -81,6 +81,18 @@ func local(next http.Handler) http.Handler {
 	})
 }
 
+// Close stops listening, also when Run was not called.
+func (s *Server) Close() error {
+	return errors.Join(s.http.Close(), ignoreClosed(s.listener.Close()))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
 // URL returns the address of the metrics.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() + "/metrics" }
 
