@@ -66,7 +66,7 @@ func get(t *testing.T, url string) string {
 	return string(text)
 }
 
-func TestProduceAndConsumeServeMetrics(t *testing.T) {
+func TestProduceConsumeAndWatchServeMetrics(t *testing.T) {
 	w := newWorld(t)
 	if r := w.run("create", "-delay", "0s"); r.status != 0 {
 		t.Fatal(r.stderr)
@@ -79,6 +79,11 @@ func TestProduceAndConsumeServeMetrics(t *testing.T) {
 		`omnibus_queue_messages{`+queue+`,state="visible"} 3`,
 		`messaging_client_sent_messages_total{.*`+queue+`.*} 3`,
 		`messaging_client_operation_duration_seconds_count{.*`+queue+`.*} 3`,
+	)
+	scraped(t, w, "watch",
+		`omnibus_queue_up{`+queue+`} 1`,
+		`omnibus_queue_messages{`+queue+`,state="visible"} 3`,
+		`omnibus_cost_dollars_total{`+queue+`} 0`,
 	)
 	scraped(t, w, "consume -consumers 2 -pause 1ms -drain-in 1m",
 		`omnibus_queue_messages{`+queue+`,state="visible"} 0`,

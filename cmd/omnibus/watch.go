@@ -23,6 +23,8 @@ func runWatch(ctx context.Context, a *app, args []string) error {
 	every := f.Duration("every", time.Second, "time from one look to the next, over 0s; each is a request for each queue")
 	price := f.addPrice()
 	f.addDrainTimeout()
+	measured := f.addMetrics()
+	f.addLog()
 	plain := f.Bool("plain", false, "print lines, also on a terminal")
 	asJSON := f.Bool("json", false, "print one JSON object a line")
 	if err := f.parse(args); err != nil {
@@ -38,6 +40,10 @@ func runWatch(ctx context.Context, a *app, args []string) error {
 		}
 		urls = []string{f.queue}
 	}
+	if err := measured.listen(); err != nil {
+		return err
+	}
+	defer measured.close()
 	p := &live.Poller{Every: *every, Account: func(q *bus.Queue) watch.Account { return watch.Account{Requests: requests(q)} }}
 	var err error
 	if p.Price, err = price(); err != nil {
@@ -45,11 +51,12 @@ func runWatch(ctx context.Context, a *app, args []string) error {
 	}
 	queues, err := f.openAll(ctx, urls)
 	if err == nil {
-		if a.draws() && !*plain && !*asJSON {
-			err = watchView(ctx, a, "omnibus watch", p, queues, chartWindow)
-		} else {
-			err = watchLines(ctx, printer{a.out, *asJSON}, p, queues)
-		}
+		err = measured.during(ctx, func() error {
+			if a.draws() && !*plain && !*asJSON {
+				return watchView(ctx, a, "omnibus watch", p, queues, chartWindow)
+			}
+			return watchLines(ctx, printer{a.out, *asJSON}, p, queues)
+		}, queues...)
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.drain)
 	defer cancel()
