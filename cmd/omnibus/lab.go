@@ -16,11 +16,15 @@ import (
 func runLab(ctx context.Context, a *app, args []string) error {
 	f := newFlags(a, "lab",
 		"Run the whole lab in one process: create the queue, start a slow and a fast\nproducer and a slow and a fast consumer, and watch the three counts until all\nthat was sent is handled. At its own pace that takes under three minutes.\nThe queue is in memory unless -queue or BUS_URL names another. The stories are:\n"+storyList(),
-		"omnibus lab\nomnibus lab -story visibility\nomnibus lab -speed 60 -json")
+		"omnibus lab\nomnibus lab -story visibility -http :8080\nomnibus lab -speed 60 -json")
 	story := f.String("story", lab.Stories()[0].Name, "`name` of the story")
 	notes := f.Bool("as-in-the-notes", false, "consumers delete a message at once and rest then, as the notes' programs do, so\nthat nothing is seen in flight; without it they work on it first")
 	run := f.addLab()
+	page := f.addPage()
 	if err := f.parse(args); err != nil {
+		return err
+	}
+	if err := page.check(); err != nil {
 		return err
 	}
 	l, err := run.lab()
@@ -35,7 +39,18 @@ func runLab(ctx context.Context, a *app, args []string) error {
 	if *notes && s.Name != lab.Stories()[0].Name {
 		return usagef("-as-in-the-notes is for the story %s; in the story %s leases are to be seen", lab.Stories()[0].Name, s.Name)
 	}
-	return run.play(ctx, l, s)
+	if !page.on() {
+		return run.play(ctx, l, s)
+	}
+	stop, err := page.serveLab(ctx, l)
+	if err != nil {
+		return err
+	}
+	if err = run.play(ctx, l, s); err == nil && ctx.Err() == nil {
+		fmt.Fprintln(a.stderr, "the page stays until Ctrl-C")
+		<-ctx.Done()
+	}
+	return errors.Join(err, stop())
 }
 
 // storyList returns the stories as a list for people.
