@@ -11,8 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"omnibus/bus"
 	"omnibus/internal/origin"
 	"omnibus/view/web"
+	"omnibus/view/web/queues"
 )
 
 // pageFlags are the flags of a command that serves a page.
@@ -90,6 +92,16 @@ func (p *pageFlags) serve(o web.Options) (h *web.Handler, stop func() error, err
 		}
 		return err
 	}, nil
+}
+
+// serveQueues serves a page of queues until ctx ends.
+func (p *pageFlags) serveQueues(ctx context.Context, qs []*bus.Queue, every time.Duration) error {
+	_, stop, err := p.serve(web.Options{Source: queues.New(qs...), Title: "omnibus watch", Every: every})
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return stop()
 }
 
 // pageTime is how long a request of the page may take to arrive, and all of them to end.

@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"omnibus/bus"
 	"omnibus/watch"
 )
 
 // page asks for something of a page until it is served.
 func page(t *testing.T, url string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -59,6 +60,29 @@ func TestLabServesAPage(t *testing.T) {
 	}
 	r := wait(true)
 	if r.status != 0 || !strings.Contains(r.stderr, "page at http://"+addr+"/\n") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestWatchServesAPage(t *testing.T) {
+	addr, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	for _, url := range []string{sharedURL, sharedURL + "-2"} {
+		if r := w.run("create", "-queue", url); r.status != 0 {
+			t.Fatal(r)
+		}
+	}
+	wait := w.start("watch", "-http", addr, sharedURL, sharedURL+"-2")
+	for _, name := range []string{bus.Redact(sharedURL), bus.Redact(sharedURL) + "-2"} {
+		name = name[strings.LastIndexByte(name, '/')+1:]
+		if text := page(t, "http://"+addr+"/api/queue?queue="+name); !strings.Contains(text, "VisibilityTimeout") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	if r := wait(true); r.status != 0 || r.stdout != "" || r.stderr != "page at http://"+addr+"/\n" {
 		t.Errorf("%+v", r)
 	}
 }

@@ -17,8 +17,8 @@ const chartWindow = 10 * time.Minute
 
 func runWatch(ctx context.Context, a *app, args []string) error {
 	f := newFlags(a, "watch",
-		"Watch queues until Ctrl-C: the three counts, the age of the oldest message if the\nqueue tells it, how fast messages come and go, and what the requests for that\ncost. On a terminal as a chart, with keys; elsewhere a line a queue and second.\nRates are exact if the workers run in this process, and else the least that the\ncounts show. The queues are those named by arguments, or else by -queue or BUS_URL.",
-		"omnibus watch http://127.0.0.1:9324/000000000000/mynewq\nomnibus watch -every 5s URL1 URL2")
+		"Watch queues until Ctrl-C: the three counts, the age of the oldest message if the\nqueue tells it, how fast messages come and go, and what the requests for that\ncost. On a terminal as a chart, with keys; elsewhere a line a queue and second.\nRates are exact if the workers run in this process, and else the least that the\ncounts show. The queues are those named by arguments, or else by -queue or BUS_URL.\nWith -http it serves a page instead, which asks the queues only while somebody\nlooks at it.",
+		"omnibus watch http://127.0.0.1:9324/000000000000/mynewq\nomnibus watch -every 5s URL1 URL2\nomnibus watch -http :8080 URL1 URL2")
 	f.takes = "[URL…]"
 	every := f.Duration("every", time.Second, "time from one look to the next, over 0s; each is a request for each queue")
 	price := f.addPrice()
@@ -27,7 +27,11 @@ func runWatch(ctx context.Context, a *app, args []string) error {
 	f.addLog()
 	plain := f.Bool("plain", false, "print lines, also on a terminal")
 	asJSON := f.Bool("json", false, "print one JSON object a line")
+	page := f.addPage()
 	if err := f.parse(args); err != nil {
+		return err
+	}
+	if err := page.check(); err != nil {
 		return err
 	}
 	if *every <= 0 {
@@ -52,7 +56,10 @@ func runWatch(ctx context.Context, a *app, args []string) error {
 	queues, err := f.openAll(ctx, urls)
 	if err == nil {
 		err = measured.during(ctx, func() error {
-			if a.draws() && !*plain && !*asJSON {
+			switch {
+			case page.on():
+				return page.serveQueues(ctx, queues, *every)
+			case a.draws() && !*plain && !*asJSON:
 				return watchView(ctx, a, "omnibus watch", p, queues, chartWindow)
 			}
 			return watchLines(ctx, printer{a.out, *asJSON}, p, queues)
