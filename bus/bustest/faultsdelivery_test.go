@@ -72,7 +72,7 @@ var waitingFaults = []fault{
 		breaks: "wake-up change-visibility change-visibility-batch dead-letters delay delay-range group-lock " +
 			"lost-lease nack-others queue-delay queue-visibility redrive settings stale-ack stale-nack " +
 			"visibility wake-up-many ack-results bury give-back late-acks receivers renew",
-		may:     "nack release shutdown-release groups-parallel",
+		may:     "nack release shutdown-release groups-parallel bury-limits",
 		receive: poll},
 	{name: "wakes one receiver a second",
 		breaks: "wake-up-many cancel-release change-visibility change-visibility-batch groups-parallel nack " +

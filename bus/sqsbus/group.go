@@ -7,16 +7,14 @@ import "sync"
 // request takes a tenth of its processor time. No goroutine is left when no function
 // runs. The zero value is ready.
 type group struct {
-	sync.WaitGroup // of functions
-
 	mu     sync.Mutex // guards all below
 	active int        // functions
 	idle   []chan func()
+	done   chan struct{} // closed when no function runs; nil if nobody waits for that
 }
 
 // Go runs f.
 func (g *group) Go(f func()) {
-	g.Add(1)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.active++
@@ -28,12 +26,27 @@ func (g *group) Go(f func()) {
 	go g.run(f)
 }
 
+// Wait waits until no function runs. Unlike that of a sync.WaitGroup it may be called
+// while functions begin.
+func (g *group) Wait() {
+	g.mu.Lock()
+	if g.active == 0 {
+		g.mu.Unlock()
+		return
+	}
+	if g.done == nil {
+		g.done = make(chan struct{})
+	}
+	done := g.done
+	g.mu.Unlock()
+	<-done
+}
+
 func (g *group) run(f func()) {
 	next := make(chan func(), 1)
 	for ok := true; ok; f, ok = <-next {
 		f()
 		g.idles(next)
-		g.Done()
 	}
 }
 
@@ -48,5 +61,9 @@ func (g *group) idles(next chan func()) {
 			close(next)
 		}
 		g.idle = nil
+		if g.done != nil {
+			close(g.done)
+			g.done = nil
+		}
 	}
 }

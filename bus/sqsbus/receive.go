@@ -354,7 +354,7 @@ func (r *receiver) keep() {
 		}
 	}
 	if !due.IsZero() && !r.closed && !r.keeping {
-		r.keeper = time.AfterFunc(time.Until(due), r.extend)
+		r.keeper = time.AfterFunc(time.Until(due), func() { r.work.Go(r.extend) })
 	}
 }
 
@@ -365,8 +365,6 @@ func (r *receiver) extend() {
 		r.mu.Unlock()
 		return
 	}
-	r.work.Add(1)
-	defer r.work.Done()
 	var changes []change
 	var shortest time.Duration
 	for _, d := range r.kept() {
