@@ -26,14 +26,6 @@ type call struct {
 	xml       xmlWriter
 }
 
-func isAccount(s string) bool {
-	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
-}
-
-func isRegion(s string) bool {
-	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
-}
-
 func newCall(s *Server, r *http.Request) *call {
 	var b [16]byte
 	binary.NativeEndian.PutUint64(b[:8], rand.Uint64())
@@ -44,7 +36,7 @@ func newCall(s *Server, r *http.Request) *call {
 	if c.account == "" {
 		c.account = s.opts.Account
 	}
-	if !isRegion(c.region) {
+	if !spec.IsRegion(c.region) {
 		c.region = s.opts.Region
 	}
 	return c
@@ -118,14 +110,7 @@ func (c *call) base() string {
 func (c *call) arnPrefix() string { return c.arn("").String() }
 
 func (c *call) arn(name string) topics.ARN {
-	partition := "aws"
-	switch {
-	case strings.HasPrefix(c.region, "cn-"):
-		partition = "aws-cn"
-	case strings.HasPrefix(c.region, "us-gov-"):
-		partition = "aws-us-gov"
-	}
-	return topics.ARN{Partition: partition, Service: "sns", Region: c.region, Account: c.account, Resource: name}
+	return topics.ARN{Partition: spec.Partition(c.region), Service: "sns", Region: c.region, Account: c.account, Resource: name}
 }
 
 // topicARN returns the ARN of a topic in the caller's region.

@@ -43,7 +43,7 @@ func (c *call) addPermission() error {
 		return invalid("Label")
 	case len(p.Accounts) == 0:
 		return missing("aWSAccountId")
-	case slices.ContainsFunc(p.Accounts, func(id string) bool { return !isAccount(id) }):
+	case slices.ContainsFunc(p.Accounts, func(id string) bool { return !spec.IsAccount(id) }):
 		return invalid("AWSAccountId")
 	case len(p.Actions) == 0:
 		return missing("actionName")

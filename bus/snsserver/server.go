@@ -45,9 +45,9 @@ func CheckOptions(o *Options) error {
 	switch {
 	case o.Queues == nil:
 		return fmt.Errorf("snsserver: there are no Queues to deliver to")
-	case o.Region != "" && !isRegion(o.Region):
+	case o.Region != "" && !spec.IsRegion(o.Region):
 		return fmt.Errorf("snsserver: region %q has characters other than a-z, 0-9 and hyphens", o.Region)
-	case o.Account != "" && !isAccount(o.Account):
+	case o.Account != "" && !spec.IsAccount(o.Account):
 		return fmt.Errorf("snsserver: account %q is not 12 digits", o.Account)
 	}
 	return nil

@@ -81,7 +81,7 @@ func (a *addPermission) check() error {
 		return spec.Errorf(spec.OverLimit, "%d Actions were found, maximum allowed is %d.", len(a.actions), maxPermissionActions)
 	}
 	for _, id := range a.accounts {
-		if !isAccount(id) {
+		if !spec.IsAccount(id) {
 			return spec.InvalidParameter(id, "PrincipalId", "Unable to verify.")
 		}
 	}
@@ -101,15 +101,6 @@ func checkLabel(label string) error {
 		return spec.InvalidParameter(label, "Label", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 	}
 	return nil
-}
-
-func isAccount(id string) bool {
-	for _, c := range id {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(id) == 12
 }
 
 // jsonText returns v in JSON.

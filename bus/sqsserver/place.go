@@ -22,14 +22,10 @@ func (s *Server) caller(c *call) place {
 	if account := scope.Account(); account != "" {
 		p.account = account
 	}
-	if scope.Region != p.region && isRegion(scope.Region) {
+	if scope.Region != p.region && spec.IsRegion(scope.Region) {
 		p.region = scope.Region
 	}
 	return p
-}
-
-func isRegion(s string) bool {
-	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 // scoped returns the engine's name of a queue.
@@ -66,21 +62,14 @@ func (s *Server) list(p place, prefix string) []string {
 // ARN returns the ARN of the queue that the engine knows by that name.
 func (s *Server) ARN(queue string) string {
 	p, name := s.placed(queue)
-	partition := "aws"
-	switch {
-	case strings.HasPrefix(p.region, "cn-"):
-		partition = "aws-cn"
-	case strings.HasPrefix(p.region, "us-gov-"):
-		partition = "aws-us-gov"
-	}
-	return "arn:" + partition + ":sqs:" + p.region + ":" + p.account + ":" + name
+	return "arn:" + spec.Partition(p.region) + ":sqs:" + p.region + ":" + p.account + ":" + name
 }
 
 // QueueOf returns the name by which the engine knows the queue with that ARN, which
 // need not exist. It reports false for what is no queue's ARN.
 func (s *Server) QueueOf(arn string) (string, bool) {
 	parts := strings.Split(arn, ":")
-	if len(parts) != 6 || parts[2] != "sqs" || !isRegion(parts[3]) || !isAccount(parts[4]) || spec.CheckQueueName(parts[5]) != nil {
+	if len(parts) != 6 || parts[2] != "sqs" || !spec.IsRegion(parts[3]) || !spec.IsAccount(parts[4]) || spec.CheckQueueName(parts[5]) != nil {
 		return "", false
 	}
 	queue := s.scoped(place{account: parts[4], region: parts[3]}, parts[5])

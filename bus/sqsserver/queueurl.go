@@ -39,7 +39,7 @@ func (c *call) queue(queueURL string) (*engine.Queue, error) {
 	if name == "" {
 		return nil, spec.Errorf(spec.InvalidAddress, "The address %.200s is not valid for this endpoint.", queueURL)
 	}
-	if !isAccount(p.account) {
+	if !spec.IsAccount(p.account) {
 		return nil, spec.NoQueue(name)
 	}
 	return c.queueNamed(p, name)
@@ -81,7 +81,7 @@ func (c *call) misplaced(action string) error {
 	if action != "CreateQueue" && action != "ListQueues" {
 		return nil
 	}
-	if p, name := c.server.splitQueueURL(c.req.URL.Path); !isAccount(p.account) || name == "" {
+	if p, name := c.server.splitQueueURL(c.req.URL.Path); !spec.IsAccount(p.account) || name == "" {
 		return nil
 	}
 	return noAction(action)

@@ -45,7 +45,7 @@ func CheckOptions(o *Options) error {
 			return fmt.Errorf("sqsserver: region %q has characters other than a-z, 0-9 and hyphens", o.Region)
 		}
 	}
-	if o.Account != "" && !isAccount(o.Account) {
+	if o.Account != "" && !spec.IsAccount(o.Account) {
 		return fmt.Errorf("sqsserver: account %q is not 12 digits", o.Account)
 	}
 	if o.ExternalURL != "" {
