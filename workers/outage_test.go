@@ -113,14 +113,13 @@ func TestLeasesThatAnOutageEndsAreOneLineInTheLog(t *testing.T) {
 		p.fill("work", 2000)
 		var handled atomic.Int64
 		stop := start(t, &workers.Consumer{Queue: q, Logger: quiet, Handler: func(ctx context.Context, _ *pubsub.Message) error {
-			if handled.Add(1) == 200 {
-				p.wire.lose(all)
-			}
-			if handled.Load() < 200 {
+			if handled.Add(1) < 200 {
 				return nil
 			}
 			return idle(ctx, 5*time.Minute)
 		}})
+		time.Sleep(time.Second)
+		p.wire.lose(all)
 		time.Sleep(4 * time.Minute)
 		p.wire.lose(nil)
 		if err := stop(); err != nil {
