@@ -37,7 +37,7 @@ func (r *run) doBatch(batch []*delivery, next *[]*delivery) {
 	returned := false
 	defer func() { // also after runtime.Goexit
 		if !returned {
-			failed = panicked(recover())
+			failed = panicked("the handler", recover())
 		}
 		took := time.Since(start)
 		cancel(nil)

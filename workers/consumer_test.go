@@ -20,11 +20,11 @@ import (
 	"omnibus/workers"
 )
 
-// start runs a consumer until stop is called, which returns Run's error.
-func start(t *testing.T, c *workers.Consumer) (stop func() error) {
+// start runs a worker until stop is called, which returns Run's error.
+func start(t *testing.T, w workers.Worker) (stop func() error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error, 1)
-	go func() { result <- c.Run(ctx) }()
+	go func() { result <- w.Run(ctx) }()
 	return func() error {
 		cancel()
 		return <-result

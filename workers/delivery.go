@@ -89,7 +89,7 @@ func (r *run) do(d *delivery, next *[]*delivery) {
 	returned := false
 	defer func() { // also after runtime.Goexit
 		if !returned {
-			d.err = panicked(recover())
+			d.err = panicked("the handler", recover())
 		}
 		took := time.Since(start)
 		cancel(nil)
@@ -258,24 +258,27 @@ func (r *run) done(d *delivery) {
 	d.receiver.inHand.Add(-1)
 }
 
-// A PanicError is the error of a handler that did not return. Its stack is logged.
+// A PanicError is the error of a handler, or of a part of a [Program], that did not
+// return. The stack of a handler is logged.
 type PanicError struct {
-	Value any // nil if the handler called runtime.Goexit
+	Value any // nil if runtime.Goexit was called
 	Stack []byte
+
+	who string
 }
 
-// panicked returns the error of a handler that panicked with v, or that called
-// runtime.Goexit if v is nil. It is called while the handler's stack is there.
-func panicked(v any) error { return &PanicError{v, debug.Stack()} }
+// panicked returns the error of a function that panicked with v, or that called
+// runtime.Goexit if v is nil. It is called while the function's stack is there.
+func panicked(who string, v any) error { return &PanicError{v, debug.Stack(), who} }
 
 func (e *PanicError) Error() string {
 	if e.Value == nil {
-		return "the handler called runtime.Goexit"
+		return e.who + " called runtime.Goexit"
 	}
-	return fmt.Sprintf("the handler panicked: %v", e.Value)
+	return fmt.Sprintf("%s panicked: %v", e.who, e.Value)
 }
 
-// Unwrap returns the error that the handler panicked with, if it was one.
+// Unwrap returns the error that was panicked with, if it was one.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err

@@ -21,7 +21,7 @@ func Recover() Middleware {
 		return func(ctx context.Context, m *pubsub.Message) (err error) {
 			defer func() {
 				if v := recover(); v != nil {
-					err = panicked(v)
+					err = panicked("the handler", v)
 				}
 			}()
 			return next(ctx, m)

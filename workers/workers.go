@@ -53,6 +53,13 @@
 // back what it fetched and did not handle, and returns nil. It owns every
 // goroutine it starts, and they have ended when it returns. The one exception is a
 // source that waits, see [Producer.Source].
+//
+// # Programs
+//
+// [Run] runs workers together, with an [HTTPServer] if need be and whatever else has such
+// a Run. When its context ends it stops them in order: requests first, then what sends,
+// then consumers, then the rest. When one fails or panics it stops the others, and its
+// error names the one. A [Program] has the time for that as a setting.
 package workers
 
 import (
