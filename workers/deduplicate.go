@@ -107,7 +107,10 @@ type deduplication struct {
 	store Store
 }
 
-var errClaimLost = errors.New("workers: another handler took over the message's key")
+var (
+	errClaimLost = errors.New("workers: another handler took over the message's key")
+	errInHand    = errors.New("a message with the same key is being handled")
+)
 
 func (d *deduplication) handle(ctx context.Context, key string, m *pubsub.Message, next Handler) error {
 	owner := rand.Text()
@@ -140,7 +143,7 @@ func (d *deduplication) claim(ctx context.Context, key, owner string) (Claim, er
 			return claim, err
 		}
 		if sleep(ctx, wait); ctx.Err() != nil {
-			return claim, fmt.Errorf("a message with the same key is being handled: %w", context.Cause(ctx))
+			return claim, fmt.Errorf("%w: %w", errInHand, context.Cause(ctx))
 		}
 	}
 }

@@ -304,17 +304,25 @@ func (p *Producer) outgoing(m *pubsub.Message) *pubsub.Message {
 	if p.Delay != nil {
 		Delay(p.Queue, out, *p.Delay)
 	}
-	if before, own := out.BeforeSend, m.BeforeSend; before == nil {
-		out.BeforeSend = own
-	} else if own != nil {
-		out.BeforeSend = func(as func(any) bool) error {
-			if err := before(as); err != nil {
-				return err
-			}
-			return own(as)
-		}
-	}
+	out.BeforeSend = inTurn(out.BeforeSend, m.BeforeSend)
 	return out
+}
+
+// inTurn returns a BeforeSend that calls two, of which the second has the last word.
+// Either may be nil.
+func inTurn(first, second func(as func(any) bool) error) func(as func(any) bool) error {
+	if first == nil {
+		return second
+	}
+	if second == nil {
+		return first
+	}
+	return func(as func(any) bool) error {
+		if err := first(as); err != nil {
+			return err
+		}
+		return second(as)
+	}
 }
 
 // confirm gives messages to the queue and waits for its answers until ctx ends. It

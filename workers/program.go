@@ -13,8 +13,8 @@ import (
 	"omnibus/bus"
 )
 
-// A Worker is a part of a [Program]: a [Consumer], a [Producer], a [Monitor], an
-// [HTTPServer], or whatever else has such a Run.
+// A Worker is a part of a [Program]: a [Consumer], a [Producer], a [Schedule], a
+// [Monitor], an [HTTPServer], or whatever else has such a Run.
 type Worker interface {
 	// Run works until ctx ends; then it finishes what is in hand and returns nil, or
 	// the error of ctx. What it returns before that, other than nil, is a failure.
@@ -47,7 +47,7 @@ type Stage int
 const (
 	ByType   Stage = iota // the stage that is said below for the worker's type
 	Intake                // takes work from outside: HTTPServer; a sixth
-	Sending               // sends by itself: Producer; a third
+	Sending               // sends by itself: Producer, Schedule; a third
 	Handling              // Consumer; five sixths
 	Serving               // all others, such as a Monitor, and relays of what was stored before
 )

@@ -39,6 +39,11 @@
 // [Consumer.Resume] work while it runs; Consumer.Queues has several queues served by
 // weight, or in a strict order. [Delay] delays a message for however long.
 //
+// # Schedules
+//
+// A [Schedule] sends a message whenever a cron expression says so. Processes that run the
+// same one send once.
+//
 // # Outages
 //
 // The backends go on by themselves when their endpoint is away and comes again, with one
