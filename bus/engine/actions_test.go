@@ -116,7 +116,11 @@ func (m *machine) Receive(t *rapid.T) {
 	if len(got) > 0 && rapid.IntRange(0, 4).Draw(t, "untake") == 0 {
 		real.engine.mu.Lock()
 		for _, d := range slices.Backward(got) {
-			real.state.untake(d.ReceiptHandle)
+			r, err := parseReceipt(d.ReceiptHandle, real.state.number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			real.state.untake(&Taken{seq: r.message, receives: r.delivery})
 		}
 		real.engine.mu.Unlock()
 		q.untake(want)

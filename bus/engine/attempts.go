@@ -24,22 +24,17 @@ type attemptTaken struct {
 	seq      uint64
 	delivery int32
 	due      int64
-	handle   string
+	hidden   time.Duration // by that receive
 }
 
 // remember notes what a receive with an attempt id took.
-func (q *queue) remember(id string, out []Delivery) {
+func (q *queue) remember(id string, out []Taken) {
 	if id == "" || len(out) == 0 || !q.attrs.FIFO {
 		return
 	}
 	a := attempt{at: q.now}
-	for _, d := range out {
-		r, err := parseReceipt(d.ReceiptHandle, q.number)
-		m := q.taken.get(r.message)
-		if err != nil || m == nil {
-			continue // cannot be: it was made just now
-		}
-		a.taken = append(a.taken, attemptTaken{m.seq, m.receives, m.due, d.ReceiptHandle})
+	for _, t := range out {
+		a.taken = append(a.taken, attemptTaken{t.seq, t.receives, q.taken.get(t.seq).due, t.visibility})
 	}
 	if q.attempts.byID == nil {
 		q.attempts.byID = map[string]attempt{}
@@ -51,7 +46,7 @@ func (q *queue) remember(id string, out []Delivery) {
 // repeat returns what an earlier receive with the attempt id took, with its
 // visibility timeouts begun anew. It returns nil when there was none, or when
 // one of its messages is not as that receive left it.
-func (q *queue) repeat(id string, visibility time.Duration) []Delivery {
+func (q *queue) repeat(id string, visibility time.Duration) []Taken {
 	a, ok := q.attempts.byID[id]
 	if !ok {
 		return nil
@@ -65,13 +60,13 @@ func (q *queue) repeat(id string, visibility time.Duration) []Delivery {
 		}
 		messages[i] = m
 	}
-	out := make([]Delivery, len(messages))
+	out := make([]Taken, len(messages))
 	for i, m := range messages {
 		q.due.remove(m)
 		q.wait(m, visibility)
 		a.taken[i].due = m.due
-		out[i] = q.delivery(m)
-		out[i].ReceiptHandle = a.taken[i].handle
+		out[i] = q.delivered(m)
+		out[i].visibility = a.taken[i].hidden // so that the receipt handle is the same
 	}
 	return out
 }

@@ -110,7 +110,7 @@ func (h *holder) receive() string {
 	if err != nil || len(out) != 1 {
 		panic(err)
 	}
-	return out[0].ReceiptHandle
+	return out[0].ReceiptHandle()
 }
 
 // take does what receive does, beyond the most that may be in flight.
@@ -122,7 +122,11 @@ func (h *holder) take() Delivery {
 
 func (h *holder) delete(handle string) {
 	h.q.advance(h.q.now + 100)
-	if deleted, err := h.q.delete(handle); !deleted || err != nil {
+	r, err := parseReceipt(handle, h.q.number)
+	if err != nil {
+		panic(err)
+	}
+	if deleted, err := h.q.delete(r); !deleted || err != nil {
 		panic(err)
 	}
 }

@@ -66,15 +66,18 @@ func (c *clock) tick() int64 {
 }
 
 // past returns what the wall clock showed at a time that has come.
-func (c *clock) past(t int64) time.Time {
+func (c *clock) past(t int64) time.Time { return time.Unix(0, c.pastUnix(t)) }
+
+// pastUnix is past in nanoseconds of Unix time.
+func (c *clock) pastUnix(t int64) int64 {
 	i := len(c.steps) - 1
 	for i > 0 && c.steps[i].from > t {
 		i--
 	}
 	if i < 0 {
-		return time.Unix(0, t)
+		return t
 	}
-	return time.Unix(0, t+c.steps[i].ahead)
+	return t + c.steps[i].ahead
 }
 
 // future returns what the wall clock will show at a time that is to come. As a

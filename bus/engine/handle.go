@@ -36,8 +36,8 @@ type waiter struct {
 }
 
 type received struct {
-	deliveries []Delivery
-	err        error
+	taken []Taken
+	err   error
 }
 
 func newHandle(e *Engine, name string, number uint64) *Queue {
@@ -128,13 +128,13 @@ type ReceiveRequest struct {
 	Gone func() bool
 }
 
-// Receive takes messages that are ready, or waits for one. It returns none and
+// Take takes messages that are ready, or waits for one. It returns none and
 // no error when the wait is over, and ctx's error when ctx ends first. When
 // 120,000 messages of a standard queue are in flight, a receive that does not
 // wait fails with OverLimit, and one that does waits for one to be deleted, as
 // on SQS. A receive that ctx ends takes nothing: a message handed to it meanwhile
 // is the next one to be received, as if it had never been taken.
-func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, error) {
+func (q *Queue) Take(ctx context.Context, r ReceiveRequest) ([]Taken, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
@@ -147,9 +147,9 @@ func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, erro
 	q.serve() // those who wait come first
 	w, wait := q.waiter(r)
 	got := q.receive(w)
-	if len(got.deliveries) > 0 || got.err != nil || wait == 0 {
+	if len(got.taken) > 0 || got.err != nil || wait == 0 {
 		q.unlock()
-		return got.deliveries, got.err
+		return got.taken, got.err
 	}
 	w.out = make(chan received, 1)
 	w.place = q.waiters.PushBack(w)
@@ -160,7 +160,7 @@ func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, erro
 	select {
 	case got = <-w.out:
 		if ctx.Err() == nil {
-			return got.deliveries, got.err
+			return got.taken, got.err
 		}
 	case <-timeout.C:
 	case <-ctx.Done():
@@ -171,11 +171,11 @@ func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, erro
 	select {
 	case got = <-w.out: // it was handed messages before it could leave
 		if ctx.Err() == nil {
-			return got.deliveries, got.err
+			return got.taken, got.err
 		}
 	default:
 	}
-	q.untake(got.deliveries)
+	q.untake(got.taken)
 	q.advance() // not before, or a short visibility timeout would be over
 	return nil, ctx.Err()
 }
@@ -222,7 +222,7 @@ func (q *Queue) waiter(r ReceiveRequest) (*waiter, time.Duration) {
 // where two queues are each other's dead-letter queue.
 func (q *Queue) receive(w *waiter) received {
 	if out := q.state.repeat(w.attempt, w.visibility); out != nil {
-		return received{deliveries: out}
+		return received{taken: out}
 	}
 	for {
 		out, dead, err := q.state.receive(w.n, w.visibility)
@@ -273,7 +273,7 @@ func (q *Queue) serve() {
 	for q.waiters.Len() > 0 {
 		w := q.waiters.Remove(q.waiters.Front()).(*waiter)
 		got := q.receive(w)
-		if len(got.deliveries) == 0 && got.err == nil {
+		if len(got.taken) == 0 && got.err == nil {
 			w.place = q.waiters.PushFront(w)
 			break
 		}
@@ -283,9 +283,9 @@ func (q *Queue) serve() {
 }
 
 // untake undoes a receive.
-func (q *Queue) untake(deliveries []Delivery) {
-	for _, d := range slices.Backward(deliveries) {
-		q.state.untake(d.ReceiptHandle)
+func (q *Queue) untake(taken []Taken) {
+	for i := range slices.Backward(taken) {
+		q.state.untake(&taken[i])
 	}
 }
 
@@ -332,7 +332,11 @@ func (q *Queue) Delete(receiptHandle string) (bool, error) {
 		return false, err
 	}
 	defer q.unlock()
-	return q.state.delete(receiptHandle)
+	r, err := parseReceipt(receiptHandle, q.state.number)
+	if err != nil {
+		return false, err
+	}
+	return q.state.delete(r)
 }
 
 // ChangeVisibility makes the message that a receipt handle names visible again

@@ -258,7 +258,7 @@ func (q *queue) send(in *Message, id uint64) (posted, error) {
 
 // receive takes up to n ready messages. Those that the redrive policy gives up
 // are taken out of the queue and returned as dead.
-func (q *queue) receive(n int, visibility time.Duration) (out []Delivery, dead []*message, err error) {
+func (q *queue) receive(n int, visibility time.Duration) (out []Taken, dead []*message, err error) {
 	if q.count[inFlight]+n > spec.MaxInFlight {
 		n = spec.MaxInFlight - q.count[inFlight]
 		if n <= 0 && !q.attrs.FIFO {
@@ -276,10 +276,10 @@ func (q *queue) receive(n int, visibility time.Duration) (out []Delivery, dead [
 			continue
 		}
 		if out == nil {
-			out = make([]Delivery, 0, min(n-len(out), 1+q.count[ready]))
+			out = make([]Taken, 0, min(n, 1+q.count[ready]))
 		}
 		q.take(m, visibility)
-		out = append(out, q.delivery(m))
+		out = append(out, q.delivered(m))
 	}
 	q.groups.endReceive()
 	return out, dead, nil
@@ -317,20 +317,16 @@ func (q *queue) wait(m *message, d time.Duration) {
 }
 
 func (q *queue) delivery(m *message) Delivery {
-	x := m.extras()
 	id, handle := names(q.seed, m.id, receipt{q.number, m.seq, m.receives, time.Duration(m.due - m.taken)})
 	d := Delivery{
-		ID:               id,
-		ReceiptHandle:    handle,
-		Body:             m.body,
-		Attributes:       m.attrs,
-		Sent:             q.clock.past(m.sent),
-		ReceiveCount:     int(m.receives),
-		Group:            x.group,
-		Deduplication:    x.dedup,
-		DeadLetterSource: x.source,
-		TraceHeader:      x.trace,
+		ID:            id,
+		ReceiptHandle: handle,
+		Body:          m.body,
+		Attributes:    m.attrs,
+		Sent:          q.clock.past(m.sent),
+		ReceiveCount:  int(m.receives),
 	}
+	d.tell(m.extra)
 	if m.receives > 0 {
 		d.FirstReceived = q.clock.past(m.first)
 	}
@@ -345,10 +341,9 @@ func (q *queue) delivery(m *message) Delivery {
 
 // untake undoes take for a delivery that reached nobody. The message becomes
 // the next one to be received.
-func (q *queue) untake(handle string) {
-	r, err := parseReceipt(handle, q.number)
-	m := q.taken.get(r.message)
-	if err != nil || m == nil || m.receives != r.delivery {
+func (q *queue) untake(t *Taken) {
+	m := q.taken.get(t.seq)
+	if m == nil || m.receives != t.receives {
 		return // received again, deleted or purged since
 	}
 	m.receives--
@@ -367,22 +362,18 @@ func (q *queue) untake(handle string) {
 	}
 }
 
-// delete removes the message that a receipt handle names. It reports false when
-// the handle is of an earlier delivery and a newer one holds the message, when
-// its delivery was given back, or when the message is gone already: to SQS all
-// are successes.
-func (q *queue) delete(handle string) (bool, error) {
-	r, err := parseReceipt(handle, q.number)
-	if err != nil {
-		return false, err
-	}
+// delete removes the message that a receipt names. It reports false when the
+// receipt is of an earlier delivery and a newer one holds the message, when its
+// delivery was given back, or when the message is gone already: to SQS all are
+// successes.
+func (q *queue) delete(r receipt) (bool, error) {
 	m := q.taken.get(r.message)
 	if m == nil {
 		return false, nil
 	}
 	holds := m.holds(r)
 	if q.attrs.FIFO && !holds {
-		return false, spec.ReceiptExpired(handle)
+		return false, spec.ReceiptExpired(r.String())
 	}
 	if !holds && (m.state == inFlight || m.settled) {
 		return false, nil

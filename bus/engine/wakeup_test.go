@@ -152,13 +152,19 @@ func TestReceiveEndsWithItsContext(t *testing.T) {
 	})
 }
 
+// answer is what a receive returned.
+type answer struct {
+	deliveries []Delivery
+	err        error
+}
+
 // waiting starts a receive that waits 20 s, and returns where its answer comes.
-func waiting(ctx context.Context, q *Queue, r ReceiveRequest) <-chan received {
+func waiting(ctx context.Context, q *Queue, r ReceiveRequest) <-chan answer {
 	r.Wait = new(20 * time.Second)
-	out := make(chan received, 1)
+	out := make(chan answer, 1)
 	go func() {
 		got, err := q.Receive(ctx, r)
-		out <- received{got, err}
+		out <- answer{got, err}
 	}()
 	synctest.Wait()
 	return out
@@ -167,7 +173,7 @@ func waiting(ctx context.Context, q *Queue, r ReceiveRequest) <-chan received {
 func TestWaitersAreServedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := create(t, New(nil), "q", spec.QueueSettings{})
-		var waiters []<-chan received
+		var waiters []<-chan answer
 		for range 3 {
 			waiters = append(waiters, waiting(context.Background(), q, ReceiveRequest{Max: 10}))
 		}
@@ -206,7 +212,7 @@ func TestDeletedQueueEndsWaits(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		start := time.Now()
 		ok(t, e.Delete("q"))
-		for _, w := range []<-chan received{a, b} {
+		for _, w := range []<-chan answer{a, b} {
 			if got := <-w; !errors.Is(got.err, spec.QueueDoesNotExist) || time.Since(start) != 0 {
 				t.Errorf("%v after %v", got.err, time.Since(start))
 			}

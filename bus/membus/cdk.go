@@ -133,15 +133,15 @@ func (s *subscription) receive(ctx context.Context) ([]*cdk.Message, error) {
 		want = 1 // so that none is received before those ahead of it in its group are done with
 	}
 	r := engine.ReceiveRequest{Max: min(want, spec.MaxBatchEntries), Visibility: s.visibility, Wait: &s.wait}
-	ds, err := s.q.get().Receive(ctx, r)
+	ds, err := s.q.get().Take(ctx, r)
 	if len(ds) == 0 || err != nil {
 		return nil, err
 	}
-	lease := time.Until(ds[0].VisibleAt)
+	lease := time.Until(ds[0].VisibleAt())
 	ms := s.messages(make([]*cdk.Message, 0, min(want, len(ds)*want/r.Max)), ds)
 	for len(ds) == r.Max && len(ms) < want {
 		r.Max, r.Wait = min(want-len(ms), spec.MaxBatchEntries), new(time.Duration(0))
-		if ds, err = s.q.get().Receive(ctx, r); err != nil {
+		if ds, err = s.q.get().Take(ctx, r); err != nil {
 			break // what there is is handed out; the next call meets the error again
 		}
 		ms = s.messages(ms, ds)
@@ -161,7 +161,7 @@ func rest(ctx context.Context, d time.Duration) {
 
 // delivery is the AckID of a received message, and all that is kept of it.
 type delivery struct {
-	*engine.Delivery
+	*engine.Taken
 	queue    *handle
 	typed    map[string]spec.Attribute
 	settling driver.Settling
@@ -170,12 +170,12 @@ type delivery struct {
 
 // messages appends the messages of deliveries, at most ten that one receive took,
 // to ms. They stay in memory until the last of them is settled.
-func (s *subscription) messages(ms []*cdk.Message, ds []engine.Delivery) []*cdk.Message {
+func (s *subscription) messages(ms []*cdk.Message, ds []engine.Taken) []*cdk.Message {
 	held := make([]delivery, len(ds)) // together, which is cheaper than each by itself
 	for i := range ds {
 		d := &held[i]
-		d.Delivery, d.queue = &ds[i], s.q
-		d.message = cdk.Message{LoggableID: d.ID, AckID: d, AsFunc: d.as}
+		d.Taken, d.queue = &ds[i], s.q
+		d.message = cdk.Message{LoggableID: d.ID(), AckID: d, AsFunc: d.as}
 		d.message.Body, d.message.Metadata, d.typed = driver.Decode(d.Body, d.Attributes)
 		ms = append(ms, &d.message)
 	}
@@ -185,9 +185,10 @@ func (s *subscription) messages(ms []*cdk.Message, ds []engine.Delivery) []*cdk.
 func (d *delivery) as(i any) bool {
 	switch p := i.(type) {
 	case *driver.Details:
-		*p = details(d.Delivery)
+		delivery := d.Delivery()
+		*p = details(&delivery)
 		p.Attributes = d.typed
-		p.VisibleAt, _ = d.queue.get().VisibleAt(d.ReceiptHandle)
+		p.VisibleAt, _ = d.queue.get().VisibleAt(p.ReceiptHandle)
 	case **driver.Settling:
 		*p = &d.settling
 	default:
@@ -215,14 +216,16 @@ func details(d *engine.Delivery) driver.Details {
 
 // SendAcks deletes messages. What comes too late is counted and is no error: an
 // error would end the Subscription.
-func (s *subscription) SendAcks(ctx context.Context, ids []cdk.AckID) (err error) {
+func (s *subscription) SendAcks(ctx context.Context, ids []cdk.AckID) error {
+	taken := make([]*engine.Taken, len(ids))
+	for i, id := range ids {
+		taken[i] = id.(*delivery).Taken
+	}
+	err := s.q.get().DeleteTaken(taken)
 	for _, id := range ids {
 		d := id.(*delivery)
-		deleted, ackErr := s.q.get().Delete(d.ReceiptHandle)
-		switch {
-		case errors.Is(ackErr, spec.QueueDoesNotExist):
-			err = ackErr
-		case !deleted:
+		ackErr := err
+		if err == nil && !d.Deleted {
 			s.lateAcks.Add(1)
 			ackErr = errLate
 		}
@@ -239,7 +242,7 @@ func (s *subscription) CanNack() bool { return true }
 // was settled, needs no nack.
 func (s *subscription) SendNacks(ctx context.Context, ids []cdk.AckID) error {
 	for _, id := range ids {
-		if err := s.q.get().ChangeHeld(id.(*delivery).ReceiptHandle, 0); errors.Is(err, spec.QueueDoesNotExist) {
+		if err := s.q.get().ChangeHeld(id.(*delivery).ReceiptHandle(), 0); errors.Is(err, spec.QueueDoesNotExist) {
 			return err
 		}
 	}

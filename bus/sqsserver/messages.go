@@ -62,5 +62,5 @@ func (c *call) peek() (*receiveMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &receiveMessage{server: c.server, deliveries: deliveries, system: allSystem, names: []string{"All"}}, nil
+	return &receiveMessage{server: c.server, peeked: deliveries, system: allSystem, names: []string{"All"}}, nil
 }

@@ -34,7 +34,8 @@ type receiveMessage struct {
 	names      []string // of message attributes
 	server     *Server
 	account    string
-	deliveries []engine.Delivery
+	taken      []engine.Taken
+	peeked     []engine.Delivery // instead
 }
 
 func (a *receiveMessage) member(name []byte, r *jsonReader) {
@@ -92,15 +93,15 @@ func (a *receiveMessage) run(c *call) error {
 	// ends when the server drains.
 	first := a.request
 	first.Wait = new(time.Duration(0))
-	a.deliveries, err = q.Receive(c.req.Context(), first)
+	a.taken, err = q.Take(c.req.Context(), first)
 	short := c.server.draining.Err() != nil || a.wait != nil && *a.wait == 0
-	if len(a.deliveries) > 0 || short || err != nil && !errors.Is(err, spec.OverLimit) { // for which a long poll waits
+	if len(a.taken) > 0 || short || err != nil && !errors.Is(err, spec.OverLimit) { // for which a long poll waits
 		return receiveError(c, err)
 	}
 	ctx, cancel := c.waitContext()
 	defer cancel()
 	a.request.Gone = hungUp(ctx)
-	a.deliveries, err = q.Receive(ctx, a.request)
+	a.taken, err = q.Take(ctx, a.request)
 	return receiveError(c, err)
 }
 
@@ -140,22 +141,29 @@ func (a *receiveMessage) check(q *engine.Queue) error {
 }
 
 func (a *receiveMessage) answer(w writer) {
-	if len(a.deliveries) == 0 {
+	if len(a.taken)+len(a.peeked) == 0 {
 		return
 	}
 	w.beginList("Messages")
-	for i := range a.deliveries {
-		d := &a.deliveries[i]
-		w.beginItem("Message")
-		w.text("MessageId", d.ID)
-		w.text("ReceiptHandle", d.ReceiptHandle)
-		w.digest("MD5OfBody", md5OfBody(d.Body))
-		w.text("Body", d.Body)
-		a.writeSystem(w, d)
-		writeAttributes(w, selectAttributes(d.Attributes, a.names))
-		w.endItem("Message")
+	for i := range a.taken {
+		d := a.taken[i].Delivery()
+		a.write(w, &d)
+	}
+	for i := range a.peeked {
+		a.write(w, &a.peeked[i])
 	}
 	w.endList()
+}
+
+func (a *receiveMessage) write(w writer, d *engine.Delivery) {
+	w.beginItem("Message")
+	w.text("MessageId", d.ID)
+	w.text("ReceiptHandle", d.ReceiptHandle)
+	w.digest("MD5OfBody", md5OfBody(d.Body))
+	w.text("Body", d.Body)
+	a.writeSystem(w, d)
+	writeAttributes(w, selectAttributes(d.Attributes, a.names))
+	w.endItem("Message")
 }
 
 // systemAttributes is a set of system attributes.
