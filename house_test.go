@@ -56,6 +56,7 @@ var mayImport = map[string][]string{
 	"view/web":                  {"bus/engine", "bus/spec", "internal/origin"},
 	"view/web/queues":           {"bus", "view/web"},
 	"workers":                   {"bus"},
+	"outbox":                    {"bus", "bus/driver", "bus/spec", "workers"},
 	"watch":                     {},
 	"watch/metrics":             {"internal/origin", "watch"},
 	"watch/live":                {"bus", "watch", "workers"},
@@ -90,7 +91,7 @@ func TestImportsPointOneWay(t *testing.T) {
 			if ours && limited && !slices.Contains(allowed, imp) {
 				t.Errorf("%s must not import %s", pkg, imp)
 			}
-			if pkg == "omnibus/workers" && !isTelemetryAPI(imp) {
+			if (pkg == "workers" || pkg == "outbox") && !isTelemetryAPI(imp) {
 				t.Errorf("%s must not import %s: of OpenTelemetry it knows the API only", pkg, imp)
 			}
 			if !ours && slices.Contains(standardOnly, pkg) && strings.Contains(strings.Split(imp, "/")[0], ".") && !slices.Contains(mayImportOutside[pkg], imp) {

@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -42,8 +43,7 @@ const (
 // DeduplicateOptions are the settings of [Deduplicate].
 type DeduplicateOptions struct {
 	// Key returns what is the same for messages that are to be handled once; ""
-	// handles the message in any case. Nil means the deduplication id, if the
-	// message has one, or else the id that the backend gave the message.
+	// handles the message in any case. Nil means [DeduplicationKey].
 	Key func(m *pubsub.Message) string
 
 	// Keep is how long a handled key is remembered; 0 means 24 h.
@@ -72,7 +72,7 @@ func Deduplicate(store Store, o *DeduplicateOptions) Middleware {
 		d.DeduplicateOptions = *o
 	}
 	if d.Key == nil {
-		d.Key = defaultKey
+		d.Key = DeduplicationKey
 	}
 	if d.Keep == 0 {
 		d.Keep = 24 * time.Hour
@@ -94,12 +94,17 @@ func Deduplicate(store Store, o *DeduplicateOptions) Middleware {
 	}
 }
 
-func defaultKey(m *pubsub.Message) string {
+// DeduplicationID is the attribute that carries a deduplication id to a queue that has
+// none of its own, as a standard queue: see [DeduplicationKey].
+const DeduplicationID = "OmnibusDeduplicationId"
+
+// DeduplicationKey returns what is the same of a received message however often it was
+// sent and delivered: its deduplication id, if it has one, or else the attribute
+// [DeduplicationID], or else the id that the backend gave it, which is another one each
+// time that the message is sent.
+func DeduplicationKey(m *pubsub.Message) string {
 	d := bus.Details(m)
-	if d.Deduplication != "" {
-		return d.Deduplication
-	}
-	return d.ID
+	return cmp.Or(d.Deduplication, m.Metadata[DeduplicationID], d.ID)
 }
 
 type deduplication struct {

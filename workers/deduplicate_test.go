@@ -41,6 +41,28 @@ func TestDeduplicateHandlesMessagesOfOneKeyOnce(t *testing.T) {
 	})
 }
 
+func TestAMessageSentTwiceIsHandledOnceByTheIDItCarries(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		for range 3 {
+			m := &pubsub.Message{Body: []byte("a"), Metadata: map[string]string{workers.DeduplicationID: "one"}}
+			if err := q.Topic.Send(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		handler, handled := record()
+		c := &workers.Consumer{Queue: q, Handler: handler, Middleware: []workers.Middleware{workers.Deduplicate(new(workers.MemoryStore), nil)}}
+		stop := start(t, c)
+		time.Sleep(10 * time.Minute)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if got := handled(); len(got) != 1 || c.Stats().Deleted != 3 {
+			t.Errorf("handled were %q, acknowledged %d; want one of three", got, c.Stats().Deleted)
+		}
+	})
+}
+
 func TestDeduplicateTriesAFailedMessageAgain(t *testing.T) {
 	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
 		q := open()

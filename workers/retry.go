@@ -17,6 +17,10 @@ import (
 // nowhere to bury it. It returns nil if err is nil.
 func Permanent(err error) error { return mark(err, verdict{permanent: true}) }
 
+// IsPermanent reports whether err, or an error that it wraps, was marked with
+// [Permanent].
+func IsPermanent(err error) bool { return verdictOf(err).permanent }
+
 // Drop marks err as one for which the message is not worth keeping: it is
 // acknowledged, and the error is logged. It returns nil if err is nil.
 func Drop(err error) error { return mark(err, verdict{drop: true}) }

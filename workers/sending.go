@@ -14,7 +14,7 @@ import (
 
 // A sending makes the spans and metrics of sends to one queue.
 type sending struct {
-	queue    *bus.Queue
+	typed    bool // whether the queue has typed attributes
 	send     operation
 	create   operation // of one message in a batch
 	messages metric.Int64Counter
@@ -25,7 +25,7 @@ type sending struct {
 var seconds = metric.WithExplicitBucketBoundaries(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
 func (t *Telemetry) sending(q *bus.Queue) *sending {
-	s := &sending{queue: q, send: t.operation(q, "send"), create: t.operation(q, "create")}
+	s := &sending{typed: q.Supports(bus.ControlTypes), send: t.operation(q, "send"), create: t.operation(q, "create")}
 	m := t.meter()
 	var errs [2]error
 	s.messages, errs[0] = m.Int64Counter("messaging.client.sent.messages", metric.WithUnit("{message}"),
@@ -50,7 +50,7 @@ func handle(errs ...error) {
 // it. Call end with what came of the send.
 func (s *sending) one(ctx context.Context, m *pubsub.Message) (_ context.Context, end func(error)) {
 	ctx, span := s.send.start(ctx, trace.WithSpanKind(trace.SpanKindProducer), linkTo(m))
-	inject(ctx, s.queue, m)
+	inject(ctx, s.typed, m)
 	var sent bus.SentMessage
 	if span.IsRecording() {
 		span.SetAttributes(bodySizeKey.Int(len(m.Body)))
@@ -76,7 +76,7 @@ func (s *sending) batch(ctx context.Context, ms []*pubsub.Message) (_ context.Co
 	for i, m := range ms {
 		var own context.Context
 		own, created[i] = s.create.start(ctx, trace.WithSpanKind(trace.SpanKindProducer), linkTo(m))
-		inject(own, s.queue, m)
+		inject(own, s.typed, m)
 		links[i] = trace.Link{SpanContext: created[i].SpanContext()}
 	}
 	ctx, span := s.send.start(ctx, trace.WithSpanKind(trace.SpanKindClient), trace.WithLinks(links...))

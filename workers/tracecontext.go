@@ -22,15 +22,19 @@ const (
 
 var w3c propagation.TraceContext
 
-// inject has a message that is about to be sent to q carry the trace context of ctx.
-// A message that carries one keeps it.
-func inject(ctx context.Context, q *bus.Queue, m *pubsub.Message) {
+// CarryTrace has a message carry the trace context of ctx, as a [Producer] does, in its
+// metadata if there is room: for a message that is kept, to be sent by somebody else. A
+// message that carries one keeps it, when a Producer sends it too.
+func CarryTrace(ctx context.Context, m *pubsub.Message) { inject(ctx, false, m) }
+
+// inject has a message carry the trace context of ctx, as typed attributes or as
+// metadata. A message that carries one keeps it.
+func inject(ctx context.Context, typed bool, m *pubsub.Message) {
 	if noSpan(ctx) || m.Metadata[traceParent] != "" {
 		return
 	}
 	headers := propagation.MapCarrier{}
 	w3c.Inject(ctx, headers)
-	typed := q.Supports(bus.ControlTypes)
 	for _, name := range []string{traceParent, traceState} {
 		switch value := headers[name]; {
 		case value == "":
