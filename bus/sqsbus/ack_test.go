@@ -145,7 +145,7 @@ func TestALeaseThatSQSSaysIsLostIsMappedToItsCode(t *testing.T) {
 		e.set(func() {
 			e.fault = func(c *call) *fault {
 				if c.action == "ChangeMessageVisibilityBatch" {
-					return &fault{status: 400, code: "InvalidParameterValue", message: "Value … for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."}
+					return &fault{status: 400, query: true, code: "InvalidParameterValue", message: "Value … for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."}
 				}
 				return nil
 			}

@@ -128,7 +128,7 @@ func TestAMessageThatOnlyTheQueueRefusesFailsAlone(t *testing.T) {
 		e.set(func() {
 			e.fault = func(c *call) *fault { // as endpoints do that refuse the whole request
 				if c.action == "SendMessageBatch" && strings.Contains(string(c.body), "m7") {
-					return &fault{status: 400, code: "InvalidParameterValue"}
+					return &fault{status: 400, code: "InvalidParameterValue", query: true}
 				}
 				return nil
 			}

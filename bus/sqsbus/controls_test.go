@@ -11,6 +11,7 @@ import (
 	"gocloud.dev/gcerrors"
 
 	"omnibus/bus"
+	"omnibus/bus/engine"
 	"omnibus/bus/spec"
 )
 
@@ -21,10 +22,10 @@ func TestWhatCreatePrintsIsWhatOpens(t *testing.T) {
 		e.backend().Register(&mux)
 		for in, want := range map[string]string{
 			"http://127.0.0.1:9324/000000000000/a":                                                     "http://127.0.0.1:9324/000000000000/a",
-			"http://127.0.0.1:9324/other/b?visibility=5s&region=eu-west-1":                             "http://127.0.0.1:9324/000000000000/b?region=eu-west-1",
+			"http://127.0.0.1:9324/other/b?visibility=5s&region=eu-west-1":                             "http://127.0.0.1:9324/eu-west-1/000000000000/b?region=eu-west-1",
 			"awssqs://127.0.0.1:9324/000000000000/c":                                                   "http://127.0.0.1:9324/000000000000/c",
-			"awssqs://sqs.eu-west-1.amazonaws.com/1/d?endpoint=http://localhost:9324&region=eu-west-1": "http://localhost:9324/000000000000/d?region=eu-west-1",
-			"https://sqs.eu-west-1.amazonaws.com/1/e?endpoint=http://localhost:9324/sqs":               "http://localhost:9324/000000000000/e?endpoint=http%3A%2F%2Flocalhost%3A9324%2Fsqs&region=eu-west-1",
+			"awssqs://sqs.eu-west-1.amazonaws.com/1/d?endpoint=http://localhost:9324&region=eu-west-1": "http://localhost:9324/eu-west-1/000000000000/d?region=eu-west-1",
+			"https://sqs.eu-west-1.amazonaws.com/1/e?endpoint=http://localhost:9324/sqs":               "http://localhost:9324/eu-west-1/000000000000/e?endpoint=http%3A%2F%2Flocalhost%3A9324%2Fsqs&region=eu-west-1",
 		} {
 			got, err := mux.Create(t.Context(), in, bus.QueueSettings{})
 			if err != nil || got != want {
@@ -38,11 +39,18 @@ func TestWhatCreatePrintsIsWhatOpens(t *testing.T) {
 			send(t, q, "m")
 			shutDown(t, q)
 		}
-		urls, err := mux.List(t.Context(), testOrigin, "")
-		slices.Sort(urls)
-		want := []string{testOrigin + "/000000000000/a", testOrigin + "/000000000000/b", testOrigin + "/000000000000/c", testOrigin + "/000000000000/d", testOrigin + "/000000000000/e"}
-		if err != nil || !slices.Equal(urls, want) {
-			t.Errorf("the list is %q, %v; want %q", urls, err, want)
+		for region, want := range map[string][]string{
+			"":                  {"/000000000000/a", "/000000000000/c"},
+			"?region=eu-west-1": {"/eu-west-1/000000000000/b", "/eu-west-1/000000000000/d", "/eu-west-1/000000000000/e"},
+		} {
+			urls, err := mux.List(t.Context(), testOrigin+region, "")
+			slices.Sort(urls)
+			for i, path := range want {
+				want[i] = testOrigin + path + region
+			}
+			if err != nil || !slices.Equal(urls, want) {
+				t.Errorf("the list is %q, %v; want %q", urls, err, want)
+			}
 		}
 	})
 }
@@ -190,14 +198,13 @@ func TestANumberOfDeadLettersMovesExactly(t *testing.T) {
 		defer shutDown(t, q)
 		source, _ := e.engine.Queue("source")
 		for range 15 {
-			if _, err := e.send(source, &foreign); err != nil {
-				t.Fatal(err)
-			}
+			sendTo(t, source, foreign)
 		}
 		e.engineSend(t, wireMessage{MessageBody: "from nowhere"})
-		r := &request{MaxNumberOfMessages: 10, VisibilityTimeout: new(0)}
 		for range 4 {
-			e.receive(t.Context(), source, r)
+			if _, err := source.Receive(t.Context(), engine.ReceiveRequest{Max: 10, Visibility: new(time.Duration(0))}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		e.counts(t, 16, 0, 0)
 		n, err := q.Redrive(t.Context(), "", 12)

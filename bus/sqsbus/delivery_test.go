@@ -80,16 +80,13 @@ func TestAFIFOQueueIsPolledForSeveralGroupsAtATime(t *testing.T) {
 		e := newEndpoint()
 		e.latency = 5 * time.Millisecond
 		e.create(t, "donors.fifo", spec.QueueSettings{FIFO: new(true), ContentBasedDeduplication: new(true)})
-		fifo, err := e.queue("/donors.fifo")
+		fifo, err := e.engine.Queue("donors.fifo")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range each {
 			for g := range groups {
-				m := wireMessage{MessageBody: fmt.Sprint(g, " ", i), MessageGroupId: fmt.Sprint(g)}
-				if _, err := e.send(fifo, &m); err != nil {
-					t.Fatal(err)
-				}
+				sendTo(t, fifo, wireMessage{MessageBody: fmt.Sprint(g, " ", i), MessageGroupId: fmt.Sprint(g)})
 			}
 		}
 		var mux bus.Mux

@@ -5,12 +5,11 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,13 +18,15 @@ import (
 	"omnibus/bus"
 	"omnibus/bus/engine"
 	"omnibus/bus/spec"
+	"omnibus/bus/sqsserver"
 )
 
-// An endpoint is an SQS endpoint for tests: the JSON protocol over the engine,
-// as far as this package uses it, called directly as an HTTP client. It records
-// what it is asked, and misbehaves as a test says.
+// An endpoint is the local SQS endpoint, called directly as an HTTP client. It
+// records what it is asked, misbehaves as a test says, and is odd in ways that no SQS
+// is.
 type endpoint struct {
 	engine  *engine.Engine
+	server  *http.Client
 	latency time.Duration     // of every request
 	odd     map[string]string // attributes that it answers in the place of SQS's
 
@@ -39,15 +40,13 @@ type endpoint struct {
 	// damage says that a body is to be damaged on its way.
 	damage func(body string) bool
 
-	// move serves the actions of move tasks, or nil.
+	// move answers the actions of move tasks, or is nil.
 	move func(action string) any
 
 	hooks sync.Mutex // guards those above
 
 	mu    sync.Mutex // guards all below
 	calls []*call
-	moved int64 // by the latest move task
-	tags  map[string]string
 }
 
 // Codes that SQS has not.
@@ -62,6 +61,7 @@ type call struct {
 	at     time.Time
 	body   []byte
 	in     request
+	fault  fault
 }
 
 // A fault is a way to misbehave.
@@ -76,12 +76,16 @@ type fault struct {
 	garbled bool  // the answer is cut off
 }
 
-func newEndpoint() *endpoint { return &endpoint{engine: engine.New(nil)} }
-
 const (
 	testOrigin = "http://127.0.0.1:9324"
 	testQueue  = testOrigin + "/000000000000/donors"
 )
+
+func newEndpoint() *endpoint {
+	e := &endpoint{engine: engine.New(nil)}
+	e.server = sqsserver.New(&sqsserver.Options{Engine: e.engine, ExternalURL: "http://sqs.internal:9324", Fault: e.misbehave}).Client()
+	return e
+}
 
 // set calls f, which says how to misbehave from now on.
 func (e *endpoint) set(f func()) {
@@ -90,16 +94,36 @@ func (e *endpoint) set(f func()) {
 	f()
 }
 
-// misbehave returns the fault of a call.
-func (e *endpoint) misbehave(c *call) *fault {
+type callKey struct{}
+
+// misbehave returns what goes wrong with a call.
+func (e *endpoint) misbehave(served *sqsserver.Call) sqsserver.Fault {
+	c := served.Request.Context().Value(callKey{}).(*call)
+	out := sqsserver.Fault{Before: e.latency / 2, After: e.latency / 2, Reverse: true, Fail: map[string]spec.Code{}}
 	e.hooks.Lock()
 	defer e.hooks.Unlock()
 	if e.fault != nil {
 		if f := e.fault(c); f != nil {
-			return f
+			c.fault = *f
 		}
 	}
-	return &fault{}
+	switch f := &c.fault; {
+	case f.drop, f.lost != nil:
+		out.Drop = sqsserver.DropBefore
+	case f.hang:
+		out.Before = math.MaxInt64
+	case f.garbled:
+		out.Drop = sqsserver.DropAmid
+	case f.status != 0:
+		out.Refuse, out.Message, out.Status = spec.Code(f.code), f.message, f.status
+		return out
+	}
+	for _, in := range served.Entries {
+		if e.entry != nil && in.ID != "" {
+			out.Fail[in.ID] = spec.Code(e.entry(c, in.Body+in.Receipt))
+		}
+	}
+	return out
 }
 
 // backend returns a backend that sends everything to the endpoint.
@@ -165,7 +189,6 @@ func (e *endpoint) all(action string) []*call {
 
 // Do makes the endpoint an HTTP client.
 func (e *endpoint) Do(req *http.Request) (*http.Response, error) {
-	ctx := req.Context()
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return nil, err
@@ -178,69 +201,148 @@ func (e *endpoint) Do(req *http.Request) (*http.Response, error) {
 	e.mu.Lock()
 	e.calls = append(e.calls, c)
 	e.mu.Unlock()
-	broken := &url.Error{Op: "Post", URL: req.URL.String(), Err: io.EOF}
-	if !sleep(ctx, e.latency/2) {
-		return nil, ctx.Err()
+	req = req.WithContext(context.WithValue(req.Context(), callKey{}, c))
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	if out := e.moved(c); out != nil {
+		return respond(http.StatusOK, out), nil
 	}
-	f := e.misbehave(c)
+	answer, err := e.server.Do(req)
 	switch {
-	case f.drop:
-		return nil, broken
-	case f.lost != nil:
-		return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: f.lost}
-	case f.hang:
-		<-ctx.Done()
-		return nil, ctx.Err()
+	case c.fault.lost != nil:
+		return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: c.fault.lost}
+	case err != nil || c.fault.garbled:
+		return answer, err
+	case c.fault.status != 0 && !c.fault.query:
+		answer.Header.Del("X-Amzn-Query-Error")
+	case answer.StatusCode == http.StatusOK:
+		return e.distort(c, answer)
 	}
-	out, err := any(nil), error(nil)
-	if f.status == 0 {
-		out, err = e.serve(ctx, c)
-	} else {
-		err = &spec.Error{Code: spec.Code(f.code), Message: f.message}
-	}
-	if !sleep(ctx, e.latency/2) {
-		return nil, ctx.Err()
-	}
-	return respond(out, err, f), nil
+	return answer, nil
 }
 
-func respond(out any, err error, f *fault) *http.Response {
-	header := http.Header{"Content-Type": {"application/x-amz-json-1.0"}}
-	status := http.StatusOK
-	var refused *spec.Error
-	if errors.As(err, &refused) {
-		status = http.StatusBadRequest
-		if f.status != 0 {
-			status = f.status
-		}
-		if f.query {
-			header.Set("X-Amzn-Query-Error", string(refused.Code)+";Sender")
-		}
-		out = map[string]string{"__type": "com.amazonaws.sqs#" + strings.TrimPrefix(string(refused.Code), queryPrefix), "message": refused.Message}
-	} else if err != nil {
-		status, out = http.StatusInternalServerError, map[string]string{"__type": "InternalFailure", "message": err.Error()}
-	}
+func respond(status int, out any) *http.Response {
 	body, _ := json.Marshal(out)
-	var r io.Reader = bytes.NewReader(body)
-	if f.garbled {
-		r = io.MultiReader(bytes.NewReader(body[:len(body)/2]), cutOff{})
+	return &http.Response{
+		StatusCode: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 	}
-	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(r), ContentLength: int64(len(body))}
 }
 
-// cutOff is the rest of an answer whose connection broke.
-type cutOff struct{}
-
-func (cutOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-// queue returns the queue that a URL or an ARN names.
-func (e *endpoint) queue(where string) (*engine.Queue, error) {
-	return e.engine.Queue(where[strings.LastIndexAny(where, "/:")+1:])
+// moved returns the test's own answer to an action of move tasks.
+func (e *endpoint) moved(c *call) (out any) {
+	e.set(func() {
+		if e.move != nil && strings.Contains(c.action, "MessageMoveTask") {
+			out = e.move(c.action)
+		}
+	})
+	return out
 }
 
-func queueURL(name string) string { return "http://sqs.internal:9324/000000000000/" + name }
-func queueARN(name string) string { return "arn:aws:sqs:us-east-1:000000000000:" + name }
+type object = map[string]any
 
-func sum(s string) string { return fmt.Sprintf("%x", md5.Sum([]byte(s))) }
+// distort makes an answer as odd as the test says.
+func (e *endpoint) distort(c *call, answer *http.Response) (*http.Response, error) {
+	e.hooks.Lock()
+	defer e.hooks.Unlock()
+	if e.entry == nil && e.damage == nil && e.odd == nil {
+		return answer, nil
+	}
+	var out object
+	if err := json.NewDecoder(answer.Body).Decode(&out); err != nil {
+		return nil, err
+	}
+	if attrs, ok := out["Attributes"].(object); ok {
+		for name, value := range e.odd {
+			attrs[name] = value
+		}
+	}
+	var failed []any
+	for _, f := range elements(out, "Failed") {
+		switch f := f.(object); f["Code"] {
+		case unmentioned:
+			continue
+		case somethingNew:
+			f["SenderFault"] = false
+		}
+		failed = append(failed, f)
+	}
+	out["Failed"] = failed
+	if e.damage != nil {
+		e.damaged(c, out)
+	}
+	return respond(http.StatusOK, out), nil
+}
 
-func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+func elements(out object, name string) []any {
+	list, _ := out[name].([]any)
+	return list
+}
+
+// damaged has bodies be damaged on their way.
+func (e *endpoint) damaged(c *call, out object) {
+	for _, m := range elements(out, "Messages") {
+		m := m.(object)
+		if body := m["Body"].(string); e.damage(body) {
+			m["Body"] = body + "?"
+		}
+	}
+	for _, sent := range elements(out, "Successful") {
+		for _, in := range c.in.Entries {
+			if sent := sent.(object); in.Id == sent["Id"] && c.action == "SendMessageBatch" && e.damage(in.MessageBody) {
+				sent["MD5OfMessageBody"] = fmt.Sprintf("%x", md5.Sum([]byte(in.MessageBody+"?")))
+			}
+		}
+	}
+}
+
+// request has those members of requests that tests look at.
+type request struct {
+	MaxNumberOfMessages                int
+	VisibilityTimeout, WaitTimeSeconds *int
+	Entries                            []wireEntry
+	ReceiveRequestAttemptId            string
+}
+
+type wireMessage struct {
+	MessageBody                            string
+	DelaySeconds                           *int
+	MessageAttributes                      map[string]wireAttribute
+	MessageGroupId, MessageDeduplicationId string
+}
+
+type wireEntry struct {
+	wireMessage
+	Id, ReceiptHandle string
+	VisibilityTimeout int
+}
+
+type wireAttribute struct {
+	DataType    string
+	StringValue string `json:",omitempty"`
+	BinaryValue []byte `json:",omitempty"`
+}
+
+// engineSend sends a message past the protocol.
+func (e *endpoint) engineSend(t testing.TB, m wireMessage) {
+	t.Helper()
+	q, err := e.engine.Queue("donors")
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	sendTo(t, q, m)
+}
+
+func sendTo(t testing.TB, q *engine.Queue, m wireMessage) {
+	t.Helper()
+	in := engine.Message{Body: m.MessageBody, Group: m.MessageGroupId, Deduplication: m.MessageDeduplicationId}
+	for name, a := range m.MessageAttributes {
+		in.Attributes = append(in.Attributes, spec.NamedAttribute{Name: name, Attribute: spec.Attribute(a)})
+	}
+	if m.DelaySeconds != nil {
+		in.Delay = new(time.Duration(*m.DelaySeconds) * time.Second)
+	}
+	if _, err := q.Send(in); err != nil {
+		t.Error(err)
+	}
+}

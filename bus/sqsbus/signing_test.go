@@ -34,9 +34,9 @@ func (g guard) Do(req *http.Request) (*http.Response, error) {
 	var answer *http.Response
 	switch token := req.Header.Get("X-Amz-Security-Token"); {
 	case now.Sub(signed).Abs() > 5*time.Minute:
-		answer = respond(nil, &spec.Error{Code: "InvalidSignatureException"}, &fault{status: http.StatusForbidden})
+		answer = respond(http.StatusForbidden, object{"__type": "InvalidSignatureException"})
 	case token != "" && token < now.Format(time.RFC3339):
-		answer = respond(nil, &spec.Error{Code: "ExpiredTokenException"}, &fault{status: http.StatusForbidden})
+		answer = respond(http.StatusForbidden, object{"__type": "ExpiredTokenException"})
 	default:
 		if answer, err = g.endpoint.Do(req); err != nil {
 			return nil, err

@@ -1,35 +1,33 @@
 package sqsbus
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"omnibus/bus"
 	"omnibus/bus/spec"
+	"omnibus/bus/sqsserver"
 )
-
-// ServeHTTP lets the endpoint listen.
-func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	out, err := e.Do(r)
-	if err != nil {
-		panic(http.ErrAbortHandler) // drops the connection
-	}
-	w.WriteHeader(out.StatusCode)
-	io.Copy(w, out.Body)
-}
 
 func TestOverASocketWithTheSDKsClient(t *testing.T) {
 	noConfiguration(t)
-	e := newEndpoint()
-	e.create(t, "donors", spec.QueueSettings{})
-	times := 2
-	e.set(func() { e.fault = func(*call) *fault { times--; return &fault{drop: times >= 0} } })
-	server := httptest.NewUnstartedServer(e)
+	var calls atomic.Int32
+	endpoint := sqsserver.New(&sqsserver.Options{Fault: func(*sqsserver.Call) (f sqsserver.Fault) {
+		if calls.Add(1) <= 2 {
+			f.Drop = sqsserver.DropBefore
+		}
+		return f
+	}})
+	donors, err := endpoint.Engine().Create("donors", spec.QueueSettings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(endpoint)
 	var open sync.WaitGroup // connections
 	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		switch s {
@@ -50,6 +48,8 @@ func TestOverASocketWithTheSDKsClient(t *testing.T) {
 	send(t, q, "m")
 	receive(t, q, 10*time.Second).Ack()
 	shutDown(t, q)
-	e.counts(t, 0, 0, 0)
+	if a, err := donors.Attributes(); err != nil || a.Visible+a.InFlight > 0 {
+		t.Errorf("the queue counts %+v, %v", a.Counts, err)
+	}
 	open.Wait() // which the shutdown has closed
 }

@@ -252,7 +252,7 @@ func TestPermanentErrorsSurfaceAtOnceWithTheirCode(t *testing.T) {
 		{fault{status: 403, code: "SomethingNew"}, gcerrors.PermissionDenied},
 		{fault{status: 400, code: "QueueDoesNotExist"}, gcerrors.NotFound},
 		{fault{status: 400, code: "AWS.SimpleQueueService.NonExistentQueue", query: true}, gcerrors.NotFound},
-		{fault{status: 400, code: "InvalidParameterValue"}, gcerrors.InvalidArgument},
+		{fault{status: 400, code: "InvalidParameterValue", query: true}, gcerrors.InvalidArgument},
 		{fault{status: 400, code: "KmsDisabled"}, gcerrors.FailedPrecondition},
 	} {
 		t.Run(c.fault.code, func(t *testing.T) {

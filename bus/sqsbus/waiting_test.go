@@ -250,17 +250,6 @@ func abandon(t *testing.T, e *endpoint, q *bus.Queue, shut func()) {
 	shut()
 }
 
-// engineSend sends a message past the endpoint.
-func (e *endpoint) engineSend(t *testing.T, m wireMessage) {
-	q, err := e.queue("/donors")
-	if err == nil {
-		_, err = e.send(q, &m)
-	}
-	if err != nil {
-		t.Error(err)
-	}
-}
-
 func TestNothingLeaksWhenReceivingEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
 		e := newEndpoint()

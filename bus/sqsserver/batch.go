@@ -1,6 +1,8 @@
 package sqsserver
 
 import (
+	"slices"
+
 	"omnibus/bus/spec"
 )
 
@@ -91,7 +93,7 @@ func (f *failures) write(w writer) {
 	for _, x := range f.list {
 		w.beginItem("BatchResultErrorEntry")
 		w.text("Id", x.id)
-		w.boolean("SenderFault", true)
+		w.boolean("SenderFault", fault(x.err.Code) == "Sender")
 		code := string(x.err.Code)
 		if f.query {
 			code = queryCode(x.err.Code)
@@ -102,6 +104,9 @@ func (f *failures) write(w writer) {
 	}
 	w.endList()
 }
+
+// reverse has the entries answered last first.
+func (b *batch[E]) reverse() { slices.Reverse(b.entries) }
 
 // writeIDs writes the entries that succeeded, of batches that tell no more of
 // them.

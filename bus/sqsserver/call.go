@@ -31,8 +31,9 @@ type call struct {
 	json      jsonWriter // the answer, in one of the two
 	xml       xmlWriter
 	w         http.ResponseWriter
-	inParts   bool // the answer is none of an error, so parts of it may be sent
-	begun     bool // one has been sent
+	inParts   bool     // the answer is none of an error, so parts of it may be sent
+	begun     bool     // one has been sent
+	spoiled   *spoiled // nil unless something may go wrong
 }
 
 var calls = sync.Pool{New: func() any {
@@ -54,7 +55,7 @@ func newCall(s *Server, w http.ResponseWriter, r *http.Request) *call {
 	c.server, c.w, c.req, c.query, c.requestID = s, w, r, false, newRequestID()
 	c.action, c.queueName = "", ""
 	c.place = s.caller(c)
-	c.inParts, c.begun = false, false
+	c.inParts, c.begun, c.spoiled = false, false, nil
 	c.body = c.body[:0]
 	return c
 }
@@ -123,15 +124,16 @@ func (c *call) tooLarge(action string) error {
 
 // send sends the answer, or what of it has not been sent.
 func (c *call) send(status int, answer []byte) {
-	if c.begun {
-		_, _ = c.w.Write(answer)
-		return
+	if !c.begun {
+		h := c.w.Header()
+		values := [...]string{c.requestID, strconv.Itoa(len(answer))} // one allocation for both
+		h["X-Amzn-Requestid"] = values[0:1:1]
+		h["Content-Length"] = values[1:2:2]
+		c.w.WriteHeader(status)
 	}
-	h := c.w.Header()
-	values := [...]string{c.requestID, strconv.Itoa(len(answer))} // one allocation for both
-	h["X-Amzn-Requestid"] = values[0:1:1]
-	h["Content-Length"] = values[1:2:2]
-	c.w.WriteHeader(status)
+	if c.spoiled != nil && c.spoiled.Drop == DropAmid {
+		c.cut(answer)
+	}
 	_, _ = c.w.Write(answer) // an error is that the client has gone; there is nobody to tell
 }
 

@@ -86,7 +86,11 @@ func (a *deleteMessageBatch) run(c *call) error {
 		return err
 	}
 	for _, e := range a.entries {
-		if err := deleteReceipt(q, e.receipt); err != nil {
+		err := c.fails(e.id)
+		if err == nil {
+			err = deleteReceipt(q, e.receipt)
+		}
+		if err != nil {
 			a.failures.add(c, e.id, err)
 		}
 	}

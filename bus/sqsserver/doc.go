@@ -38,6 +38,25 @@
 // client that does not read holds no more than a part in memory. A handler ends
 // when its request does.
 //
+// # Faults
+//
+// A server does what it can. For tests of programs that must stand what a network and
+// AWS do, [Options].Fault says for each request what goes wrong: it waits, is refused
+// or throttled, has entries that fail, has its effect twice, or loses its connection
+// before the effect, after it, or in the middle of the answer. See [Fault].
+//
+//	var calls atomic.Int32
+//	server := sqsserver.New(&sqsserver.Options{Fault: func(c *sqsserver.Call) (f sqsserver.Fault) {
+//		if c.Action == "DeleteMessageBatch" && calls.Add(1)%10 == 0 {
+//			f.Drop = sqsserver.DropAfter // deleted, and nobody is told
+//		}
+//		return f
+//	}})
+//
+// A function that draws from a generator with a seed makes faults at random that are
+// the same again where requests come in the same order. It has no part in requests that
+// the server cannot read, nor in [Server.ServeMessages].
+//
 // # Compared with AWS
 //
 // What the documentation of SQS promises, the API Reference and the Developer
@@ -119,7 +138,7 @@
 //	SenderId                      the caller's user id                the account's id
 //	policies, permissions         enforced                            kept, and not enforced
 //	encryption                    SSE-SQS, SSE-KMS                    attributes kept, nothing encrypted
-//	throttling                    quotas of a region                  none
+//	throttling                    quotas of a region                  none, unless Options.Fault says so
 //	accounts and regions          many                                many, by signature; dead letters lead from
 //	                                                                  one to the other, which AWS forbids
 //	GET of no action              404, UnknownOperationException      the same

@@ -43,6 +43,8 @@ var errorNames = map[spec.Code]errorName{
 	spec.InvalidParameterValue:        {json: "InvalidParameterValueException"},
 	spec.MissingParameter:             {json: "MissingRequiredParameterException"},
 	codeInternal:                      {status: http.StatusInternalServerError},
+	InternalError:                     {status: http.StatusInternalServerError},
+	Unavailable:                       {status: http.StatusServiceUnavailable},
 }
 
 // asSpecError returns err as an error of SQS. One that is none cannot come from
@@ -84,7 +86,7 @@ func (w *jsonWriter) writeError(h http.Header, e *spec.Error) (status int) {
 			shape = string(e.Code)
 		}
 		w.text("__type", "com.amazonaws.sqs#"+shape)
-		h["X-Amzn-Query-Error"] = []string{queryCode(e.Code) + ";Sender"}
+		h["X-Amzn-Query-Error"] = []string{queryCode(e.Code) + ";" + fault(e.Code)}
 	}
 	w.text("message", e.Message)
 	w.end()

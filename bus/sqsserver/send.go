@@ -161,7 +161,11 @@ func (a *sendMessageBatch) run(c *call) error {
 	}
 	for i := range a.entries {
 		e := &a.entries[i]
-		if err := e.send(c, q, i+1); err != nil {
+		err := c.fails(e.id)
+		if err == nil {
+			err = e.send(c, q, i+1)
+		}
+		if err != nil {
 			a.failures.add(c, e.id, err)
 		}
 	}

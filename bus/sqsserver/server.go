@@ -24,6 +24,12 @@ type Options struct {
 	// by another address than their requests say: scheme, host, and a path if
 	// need be.
 	ExternalURL string
+
+	// Fault makes the server misbehave, for the tests of those who use it. It is
+	// asked what is to go wrong with a request before that has any effect, in the
+	// goroutine that serves it, so by many at a time. nil is for a server that does
+	// what it can, and costs nothing.
+	Fault func(*Call) Fault
 }
 
 // A Server is an SQS endpoint: an [http.Handler]. It is safe for concurrent use
@@ -33,6 +39,7 @@ type Server struct {
 	own      place      // of requests that say no other
 	external string     // ExternalURL, without a final slash
 	policies sync.Mutex // makes a change of a queue's Policy one step
+	fault    func(*Call) Fault
 	draining context.Context
 	drain    context.CancelFunc
 }
@@ -63,7 +70,7 @@ func New(opts *Options) *Server {
 	if err := CheckOptions(opts); err != nil {
 		panic(err)
 	}
-	s := &Server{engine: opts.Engine, own: place{account: opts.Account, region: opts.Region}, external: strings.TrimRight(opts.ExternalURL, "/")}
+	s := &Server{engine: opts.Engine, own: place{account: opts.Account, region: opts.Region}, external: strings.TrimRight(opts.ExternalURL, "/"), fault: opts.Fault}
 	if s.engine == nil {
 		s.engine = engine.New(nil)
 	}
@@ -110,14 +117,14 @@ func (c *call) serveJSON(target string) {
 	status := http.StatusOK
 	a, err := c.decodeJSON(target)
 	if err == nil {
-		err = a.run(c)
+		err = c.carryOut(a)
 	}
 	c.describe()
 	switch {
 	case err == errClientGone:
 		return
 	case err != nil:
-		status = answer.writeError(h, asSpecError(err))
+		status = c.refused(answer.writeError(h, asSpecError(err)))
 	default:
 		c.inParts = true
 		answer.begin()
@@ -154,6 +161,9 @@ func (c *call) decodeJSON(target string) (action, error) {
 // decode reads a JSON document into an action. No document at all is an empty
 // structure.
 func (c *call) decode(a action, body []byte) error {
+	if c.server.fault != nil && c.spoiled == nil {
+		c.look(body)
+	}
 	if len(body) == 0 {
 		return nil
 	}
@@ -173,7 +183,7 @@ func (c *call) serveQuery() {
 	status := http.StatusOK
 	name, a, err := c.decodeQuery()
 	if err == nil {
-		err = a.run(c)
+		err = c.carryOut(a)
 	}
 	c.describe()
 	switch {
@@ -188,10 +198,10 @@ func (c *call) serveQuery() {
 			e = &spec.Error{Code: spec.InvalidParameterValue, Message: e.Message}
 		}
 		if c.acceptsJSON() {
-			c.send(c.writeQueryErrorInJSON(e), c.json.buf)
+			c.send(c.refused(c.writeQueryErrorInJSON(e)), c.json.buf)
 			return
 		}
-		status = answer.writeError(e, c.requestID)
+		status = c.refused(answer.writeError(e, c.requestID))
 	case c.acceptsJSON():
 		c.writeQueryAnswerInJSON(name, a)
 		c.send(status, c.json.buf)

@@ -94,8 +94,13 @@ func (a *changeMessageVisibilityBatch) run(c *call) error {
 		return err
 	}
 	for i := range a.entries {
-		if err := a.entries[i].change(q); err != nil {
-			a.failures.add(c, a.entries[i].id, err)
+		e := &a.entries[i]
+		err := c.fails(e.id)
+		if err == nil {
+			err = e.change(q)
+		}
+		if err != nil {
+			a.failures.add(c, e.id, err)
 		}
 	}
 	return nil

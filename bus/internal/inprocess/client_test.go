@@ -49,3 +49,23 @@ func TestNoAnswerIsTheContextsError(t *testing.T) {
 		t.Error(resp, err)
 	}
 }
+
+// What net/http's server makes of http.ErrAbortHandler.
+func TestAHandlerThatBreaksOffEndsTheConnection(t *testing.T) {
+	client := Client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/amid" {
+			io.WriteString(w, "half of")
+		}
+		panic(http.ErrAbortHandler)
+	}))
+	if resp, err := client.Get("http://a.test/before"); !errors.Is(err, io.EOF) {
+		t.Error(resp, err)
+	}
+	resp, err := client.Get("http://a.test/amid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(resp.Body); string(got) != "half of" || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
