@@ -61,6 +61,40 @@ func ExampleDelay() {
 	// 0 1 <nil>
 }
 
+// A topic sends each message to the queues that subscribe to it, which may say by
+// attributes what they want.
+func ExampleQueue_SubscribeTo() {
+	ctx := context.Background()
+	open := func(url string) *bus.Queue {
+		q, err := bus.Open(ctx, url)
+		if err != nil {
+			log.Fatal(err)
+		}
+		return q
+	}
+	topic := open("memsns://example-donations") // on SNS: awssns:///arn:aws:sns:…
+	all, large := open("mem://example-all"), open("mem://example-large")
+	for q, filter := range map[*bus.Queue]string{all: "", large: `{"euros": [{"numeric": [">=", 1000]}]}`} {
+		if err := q.SubscribeTo(ctx, topic.URL(), bus.SubscriptionSettings{Filter: filter}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, euros := range []string{"20", "1500"} {
+		m := &pubsub.Message{Body: []byte(euros + " euros")}
+		bus.SetAttribute(m, "euros", bus.Number(euros))
+		if err := topic.Topic.Send(ctx, m); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, q := range []*bus.Queue{all, large} {
+		a, err := q.Attributes(ctx)
+		fmt.Println(q.Name(), a.Visible, err)
+	}
+	// Output:
+	// example-all 2 <nil>
+	// example-large 1 <nil>
+}
+
 func ExampleQueue_Supports() {
 	q, err := bus.Open(context.Background(), "mempubsub://example-supports")
 	if err != nil {

@@ -43,7 +43,9 @@ const (
 // DeduplicateOptions are the settings of [Deduplicate].
 type DeduplicateOptions struct {
 	// Key returns what is the same for messages that are to be handled once; ""
-	// handles the message in any case. Nil means [DeduplicationKey].
+	// handles the message in any case. Nil means [DeduplicationKey]. Consumers of
+	// several queues of one topic may get the same keys: if they share a store, put the
+	// queue's name into the key.
 	Key func(m *pubsub.Message) string
 
 	// Keep is how long a handled key is remembered; 0 means 24 h.

@@ -25,8 +25,8 @@ import (
 //
 // A producer makes a span "send QUEUE" of each message, whose trace context travels
 // in the message as the attributes traceparent and tracestate of the W3C, if there is
-// room for them among the ten, and as SQS's AWSTraceHeader; a message that has a
-// traceparent already keeps it. A consumer with the middleware [Trace] makes a span
+// room for them among the ten, and as SQS's AWSTraceHeader, but not to a topic of SNS; a
+// message that has a traceparent already keeps it. A consumer with the middleware [Trace] makes a span
 // "process QUEUE" of each delivery, with a link to the span that the message names.
 // The Go CDK's own spans are beneath those. Around a [BatchHandler], [TraceBatch] makes
 // one span of a batch, with a link to the span of each of its messages.
