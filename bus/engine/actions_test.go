@@ -123,6 +123,11 @@ func (m *machine) Receive(t *rapid.T) {
 			real.state.untake(&Taken{seq: r.message, receives: r.delivery})
 		}
 		real.engine.mu.Unlock()
+		if real.engine.keeper != nil { // nobody else waits for it
+			if err := real.engine.sync(); err != nil {
+				t.Fatal(err)
+			}
+		}
 		q.untake(want)
 		return
 	}

@@ -19,12 +19,12 @@ type attempt struct {
 	taken []attemptTaken
 }
 
-// attemptTaken is a message as an attempt took it.
+// attemptTaken is a message as an attempt took it. It is written down in JSON.
 type attemptTaken struct {
-	seq      uint64
-	delivery int32
-	due      int64
-	hidden   time.Duration // by that receive
+	Seq      uint64
+	Delivery int32
+	Due      int64
+	Hidden   time.Duration // by that receive
 }
 
 // remember notes what a receive with an attempt id took.
@@ -41,6 +41,7 @@ func (q *queue) remember(id string, out []Taken) {
 	}
 	q.attempts.byID[id] = a
 	q.attempts.ids = append(q.attempts.ids, dedupTime{id, q.now})
+	q.keeper.attempt(q, id, a)
 }
 
 // repeat returns what an earlier receive with the attempt id took, with its
@@ -53,8 +54,8 @@ func (q *queue) repeat(id string, visibility time.Duration) []Taken {
 	}
 	messages := make([]*message, len(a.taken))
 	for i, t := range a.taken {
-		m := q.taken.get(t.seq)
-		if m == nil || m.state != inFlight || m.receives != t.delivery || m.due != t.due || m.settled {
+		m := q.taken.get(t.Seq)
+		if m == nil || m.state != inFlight || m.receives != t.Delivery || m.due != t.Due || m.settled {
 			delete(q.attempts.byID, id)
 			return nil
 		}
@@ -64,10 +65,12 @@ func (q *queue) repeat(id string, visibility time.Duration) []Taken {
 	for i, m := range messages {
 		q.due.remove(m)
 		q.wait(m, visibility)
-		a.taken[i].due = m.due
+		a.taken[i].Due = m.due
 		out[i] = q.delivered(m)
-		out[i].visibility = a.taken[i].hidden // so that the receipt handle is the same
+		out[i].visibility = a.taken[i].Hidden // so that the receipt handle is the same
+		q.keeper.state(q, m)
 	}
+	q.keeper.attempt(q, id, a)
 	return out
 }
 

@@ -65,6 +65,21 @@ func (c *clock) tick() int64 {
 	return c.now
 }
 
+// restore has a new clock go on from what another was at, by the wall clock's steps that
+// it had seen and a time that it had come to.
+func (c *clock) restore(steps []stepRecord, latest int64) {
+	if len(steps) == 0 {
+		return
+	}
+	c.tick()
+	c.steps = nil
+	for _, s := range steps {
+		c.steps = append(c.steps, step{s.From, s.Ahead})
+	}
+	c.now = max(latest, c.wall.UnixNano()-c.steps[len(c.steps)-1].ahead)
+	c.tick()
+}
+
 // past returns what the wall clock showed at a time that has come.
 func (c *clock) past(t int64) time.Time { return time.Unix(0, c.pastUnix(t)) }
 

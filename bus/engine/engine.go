@@ -49,6 +49,7 @@ import (
 	"sync"
 	"time"
 
+	"omnibus/bus/journal"
 	"omnibus/bus/spec"
 )
 
@@ -58,12 +59,24 @@ type Options struct {
 	// is purged once in a minute, and that the name of a deleted queue is free
 	// after a minute.
 	Lenient bool
+
+	// NoSync is for [Open]: what was answered survives the end of the process, but not
+	// that of the machine, and a call does not wait for the disk.
+	NoSync bool
+
+	// Report, unless nil, gets a line for what Open finds in the directory and how far it
+	// is, and when its disk begins to fail and works again. It must not call the engine.
+	Report func(string)
+
+	reserve int // of the journal; 0 means its own
 }
 
 // An Engine holds queues. Create one with [New].
 type Engine struct {
-	opts Options
-	seed uint64
+	opts   Options
+	seed   uint64
+	keeper *keeper // writes down what changes; nil without a directory
+	dir    *journal.Dir
 
 	mu      sync.Mutex // guards everything below, and all that the queues hold
 	clock   clock
@@ -97,15 +110,20 @@ func (e *Engine) Create(name string, s spec.QueueSettings) (*Queue, error) {
 // CreateTagged is Create for a queue with tags. It refuses what [Queue.Tag] does,
 // and of a queue that exists tags that are not just those that it has, unless none
 // are given.
-func (e *Engine) CreateTagged(name string, s spec.QueueSettings, tags map[string]string) (*Queue, error) {
+func (e *Engine) CreateTagged(name string, s spec.QueueSettings, tags map[string]string) (q *Queue, err error) {
 	if err := checkNew(name, s); err != nil {
 		return nil, err
 	}
 	if err := spec.CheckTags(tags); err != nil {
 		return nil, err
 	}
+	if e.keeper != nil && !e.has(name) {
+		if err := e.keeper.refuse(adds); err != nil {
+			return nil, err
+		}
+	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.finish(&err)
 	if q := e.queues[name]; q != nil {
 		if attr, has, given := s.Differs(q.state.attrs); attr != "" {
 			return nil, spec.DifferentQueue(name, attr, has, given)
@@ -124,14 +142,22 @@ func (e *Engine) CreateTagged(name string, s spec.QueueSettings, tags map[string
 		return nil, err
 	}
 	e.numbers++
-	q := newHandle(e, name, e.seed^e.numbers)
+	q = newHandle(e, name, e.seed^e.numbers)
 	if err := q.state.set(s); err != nil {
 		return nil, err
 	}
 	q.tags = maps.Clone(tags)
 	delete(e.deleted, name)
 	e.queues[name] = q
+	e.keeper.queue(q)
 	return q, nil
+}
+
+// has reports whether there is a queue of that name.
+func (e *Engine) has(name string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.queues[name] != nil
 }
 
 // checkNew reports what SQS would refuse of a queue to be created.
@@ -202,9 +228,12 @@ func (e *Engine) List(prefix string) []string {
 
 // Delete removes the queue of that name with all its messages. Its waiting
 // receivers end with QueueDoesNotExist, as does every later use of a handle.
-func (e *Engine) Delete(name string) error {
+func (e *Engine) Delete(name string) (err error) {
+	if err := e.keeper.refuse(changes); err != nil {
+		return err
+	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.finish(&err)
 	q := e.queues[name]
 	if q == nil {
 		return spec.NoQueue(name)
@@ -217,6 +246,7 @@ func (e *Engine) Delete(name string) error {
 		}
 	}
 	e.deleted[name] = now
+	e.keeper.noQueue(q, now)
 	q.close()
 	return nil
 }

@@ -41,11 +41,13 @@ type received struct {
 }
 
 func newHandle(e *Engine, name string, number uint64) *Queue {
-	return &Queue{
+	q := &Queue{
 		engine:  e,
 		state:   newQueue(name, number, e.seed, &e.clock),
 		waiters: clist.New(),
 	}
+	q.state.keeper = e.keeper
+	return q
 }
 
 // Name returns the queue's name.
@@ -74,6 +76,22 @@ func (q *Queue) unlock() {
 	q.engine.mu.Unlock()
 }
 
+// lockTo is lock for those who change something, which a disk that fails refuses.
+func (q *Queue) lockTo(kind changeKind) error {
+	if err := q.engine.keeper.refuse(kind); err != nil {
+		return err
+	}
+	return q.lock()
+}
+
+// finish is unlock for those who changed something: it returns when that is on the disk,
+// or with an error in err if it cannot be put there. Those who have an error to return
+// do not wait.
+func (q *Queue) finish(err *error) {
+	q.serve()
+	q.engine.finish(err)
+}
+
 // Send adds one message. It fails with the errors of [spec.CheckMessage],
 // [spec.CheckDelay] and [spec.CheckGroup], and on FIFO queues when a group or
 // deduplication id is missing.
@@ -95,12 +113,12 @@ func (q *Queue) Post(m Message) error {
 	return err
 }
 
-func (q *Queue) post(m *Message) (posted, error) {
-	if err := q.lock(); err != nil {
+func (q *Queue) post(m *Message) (p posted, err error) {
+	if err := q.lockTo(adds); err != nil {
 		return posted{}, err
 	}
-	defer q.unlock()
-	p, err := q.state.send(m, q.engine.ids+1)
+	defer q.finish(&err)
+	p, err = q.state.send(m, q.engine.ids+1)
 	if err == nil && !p.duplicate {
 		q.engine.ids++
 	}
@@ -135,13 +153,23 @@ type ReceiveRequest struct {
 // on SQS. A receive that ctx ends takes nothing: a message handed to it meanwhile
 // is the next one to be received, as if it had never been taken.
 func (q *Queue) Take(ctx context.Context, r ReceiveRequest) ([]Taken, error) {
+	out, err := q.await(ctx, r)
+	if err == nil && q.engine.keeper != nil { // also for dead letters that it met
+		if err := q.engine.sync(); err != nil {
+			return nil, err
+		}
+	}
+	return out, err
+}
+
+func (q *Queue) await(ctx context.Context, r ReceiveRequest) ([]Taken, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := q.lock(); err != nil {
+	if err := q.lockTo(changes); err != nil {
 		return nil, err
 	}
 	q.serve() // those who wait come first
@@ -327,11 +355,11 @@ func (q *Queue) close() {
 // no error, when the message is gone already, or when the handle is of an
 // earlier delivery and a newer one holds the message, which then stays. On a
 // FIFO queue a handle whose visibility timeout is over is refused.
-func (q *Queue) Delete(receiptHandle string) (bool, error) {
-	if err := q.lock(); err != nil {
+func (q *Queue) Delete(receiptHandle string) (deleted bool, err error) {
+	if err := q.lockTo(changes); err != nil {
 		return false, err
 	}
-	defer q.unlock()
+	defer q.finish(&err)
 	r, err := parseReceipt(receiptHandle, q.state.number)
 	if err != nil {
 		return false, err
@@ -357,11 +385,11 @@ func (q *Queue) ChangeHeld(receiptHandle string, d time.Duration) error {
 	return q.changeVisibility(receiptHandle, d, true)
 }
 
-func (q *Queue) changeVisibility(receiptHandle string, d time.Duration, mustHold bool) error {
-	if err := q.lock(); err != nil {
+func (q *Queue) changeVisibility(receiptHandle string, d time.Duration, mustHold bool) (err error) {
+	if err := q.lockTo(changes); err != nil {
 		return err
 	}
-	defer q.unlock()
+	defer q.finish(&err)
 	return q.state.changeVisibility(receiptHandle, d, mustHold)
 }
 
@@ -395,18 +423,19 @@ func (q *Queue) Attributes() (spec.QueueAttributes, error) {
 // SetAttributes changes the attributes given. A changed retention period holds
 // for messages already sent, and on a FIFO queue a changed delay; on a standard
 // queue that holds for those sent from now on.
-func (q *Queue) SetAttributes(s spec.QueueSettings) error {
+func (q *Queue) SetAttributes(s spec.QueueSettings) (err error) {
 	if err := s.CheckFor(q.Name()); err != nil {
 		return err
 	}
-	if err := q.lock(); err != nil {
+	if err := q.lockTo(adds); err != nil {
 		return err
 	}
-	defer q.unlock()
+	defer q.finish(&err)
 	if err := q.engine.checkDeadLetter(q.state.name, s); err != nil {
 		return err
 	}
-	err := q.state.set(s)
+	err = q.state.set(s)
+	q.engine.keeper.queue(q)
 	q.advance() // to what the change has brought about
 	return err
 }
@@ -414,12 +443,14 @@ func (q *Queue) SetAttributes(s spec.QueueSettings) error {
 // Purge deletes all messages, those in flight and delayed ones too. It fails
 // with PurgeQueueInProgress within a minute of the last purge, unless the engine
 // is lenient.
-func (q *Queue) Purge() error {
-	if err := q.lock(); err != nil {
+func (q *Queue) Purge() (err error) {
+	if err := q.lockTo(changes); err != nil {
 		return err
 	}
-	defer q.unlock()
-	return q.state.purge(q.engine.opts.Lenient)
+	defer q.finish(&err)
+	err = q.state.purge(q.engine.opts.Lenient)
+	q.engine.keeper.queue(q)
+	return err
 }
 
 // Peek returns up to n ready messages, next to be received first, without

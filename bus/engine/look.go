@@ -104,11 +104,11 @@ func (l *lanes) some(n int, want func(*message) bool) []*message {
 // whoever holds them, and returns how many it found. It is for people who look at a
 // queue; consumers delete with receipt handles. Of each state it searches the first
 // MaxLook messages.
-func (q *Queue) Remove(ids []string) (int, error) {
-	if err := q.lock(); err != nil {
+func (q *Queue) Remove(ids []string) (n int, err error) {
+	if err := q.lockTo(changes); err != nil {
 		return 0, err
 	}
-	defer q.unlock()
+	defer q.finish(&err)
 	found := q.state.find(ids, Visible, InFlight, Delayed)
 	for _, m := range found {
 		q.state.drop(m)
@@ -118,11 +118,11 @@ func (q *Queue) Remove(ids []string) (int, error) {
 
 // RedriveChosen is [Queue.Redrive] for the ready messages with the ids given. Of
 // those it searches the first MaxLook.
-func (q *Queue) RedriveChosen(to string, ids []string) (int, error) {
-	if err := q.lock(); err != nil {
+func (q *Queue) RedriveChosen(to string, ids []string) (n int, err error) {
+	if err := q.lockTo(adds); err != nil {
 		return 0, err
 	}
-	defer q.unlock()
+	defer q.finish(&err)
 	if err := q.checkRedrive(to); err != nil {
 		return 0, err
 	}

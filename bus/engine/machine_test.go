@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"omnibus/bus/journal/memdisk"
 	"omnibus/bus/spec"
 )
 
@@ -17,20 +18,24 @@ func TestModel(t *testing.T) {
 	for name, suffix := range map[string]string{"standard": "", "fifo": ".fifo"} {
 		t.Run(name, rapid.MakeCheck(func(t *rapid.T) {
 			rapid.SyncTest(t, func(t *rapid.T) {
-				m := newMachine(t, suffix)
-				for range 20 { // a longer run than Repeat makes by itself
-					t.Repeat(rapid.StateMachineActions(m))
-				}
-				m.end(t)
+				newMachine(t, suffix, New(&Options{Lenient: rapid.Bool().Draw(t, "lenient")})).run(t, 20) // a longer run than Repeat makes by itself
 			})
 		}))
 	}
+}
+
+func (m *machine) run(t *rapid.T, rounds int) {
+	for range rounds {
+		t.Repeat(rapid.StateMachineActions(m))
+	}
+	m.end(t)
 }
 
 // machine holds a queue and its dead-letter queue, twice: in the engine and as
 // models.
 type machine struct {
 	engine  *Engine
+	disk    *memdisk.Disk // what the engine is kept on, or nil
 	queues  map[*model]*Queue
 	main    *model
 	dead    *model
@@ -47,10 +52,10 @@ type handle struct {
 	n       int
 }
 
-func newMachine(t *rapid.T, suffix string) *machine {
+func newMachine(t *rapid.T, suffix string, e *Engine) *machine {
 	fifo := suffix != ""
 	m := &machine{
-		engine: New(&Options{Lenient: rapid.Bool().Draw(t, "lenient")}),
+		engine: e,
 		queues: map[*model]*Queue{},
 		ids:    map[string]bool{},
 	}

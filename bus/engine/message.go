@@ -42,7 +42,7 @@ type message struct {
 	sent     int64
 	first    int64 // first receive; 0 before
 	taken    int64 // latest receive
-	due      int64 // when its delay or its visibility timeout ends
+	due      int64 // when its delay or its visibility timeout ends; of a ready one its rank among those
 	receives int32 // also the number of its latest receipt
 	state    state
 	parked   bool // ready, and on its tenant's list

@@ -50,11 +50,11 @@ const moveInterval = 100 * time.Millisecond
 // It fails with InvalidParameterValue when no queue has this one as its
 // dead-letter queue, when the two queues do not fit, and while another task of
 // the queue runs; and with ResourceNotFound when there is no queue named to.
-func (q *Queue) StartMove(to string, rate int) (MoveTask, error) {
-	if err := q.lock(); err != nil {
+func (q *Queue) StartMove(to string, rate int) (task MoveTask, err error) {
+	if err := q.lockTo(adds); err != nil {
 		return MoveTask{}, err
 	}
-	defer q.unlock()
+	defer q.finish(&err)
 	if err := q.checkMove(to, rate); err != nil {
 		return MoveTask{}, err
 	}
@@ -71,6 +71,7 @@ func (q *Queue) StartMove(to string, rate int) (MoveTask, error) {
 	}
 	q.moves = append(q.moves, m)
 	q.schedule(m)
+	q.engine.keeper.queue(q)
 	return m.MoveTask, nil
 }
 
@@ -118,6 +119,7 @@ func (q *Queue) step(m *move) {
 	if m.Status != MoveRunning {
 		return
 	}
+	defer q.engine.keeper.queue(q)
 	if m.Destination != "" && q.engine.queues[m.Destination] == nil {
 		m.Status, m.FailureReason = MoveFailed, "AWS.SimpleQueueService.NonExistentQueue"
 		return
@@ -140,10 +142,10 @@ func (q *Queue) step(m *move) {
 // it has moved; they stay where they are. It fails with ResourceNotFound when
 // there is no such task, and with InvalidParameterValue when it has ended.
 func (q *Queue) CancelMove(id string) (moved int, err error) {
-	if err := q.lock(); err != nil {
+	if err := q.lockTo(changes); err != nil {
 		return 0, err
 	}
-	defer q.unlock()
+	defer q.finish(&err)
 	for _, m := range q.moves {
 		if m.ID != id {
 			continue
@@ -153,6 +155,7 @@ func (q *Queue) CancelMove(id string) (moved int, err error) {
 		}
 		m.Status = MoveCancelled
 		m.timer.Stop()
+		q.engine.keeper.queue(q)
 		return m.Moved, nil
 	}
 	return 0, spec.ErrNoMove
@@ -174,6 +177,8 @@ func (q *Queue) Moves() ([]MoveTask, error) {
 // stopMoves ends the tasks of a queue that is deleted.
 func (q *Queue) stopMoves() {
 	for _, m := range q.moves {
-		m.timer.Stop()
+		if m.timer != nil { // else it had ended when the engine was opened
+			m.timer.Stop()
+		}
 	}
 }

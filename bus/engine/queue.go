@@ -17,9 +17,11 @@ type queue struct {
 	seed   uint64 // in message ids
 	attrs  spec.QueueAttributes
 	clock  *clock
+	keeper *keeper // writes down what changes; nil if nobody does
 
 	now   int64
 	order uint64 // the seq of the last message added
+	rank  int64  // that of the last message made ready
 
 	visible list // ready messages of a standard queue, in the order of delivery
 	due     lanes
@@ -32,7 +34,8 @@ type queue struct {
 	dedup    dedup    // of a FIFO queue
 	attempts attempts // of a FIFO queue
 
-	purged int64 // the time of the last purge; 0 before
+	purged int64      // the time of the last purge; 0 before
+	walk   *queueWalk // nil while none is under way
 }
 
 func newQueue(name string, number, seed uint64, c *clock) *queue {
@@ -88,6 +91,7 @@ func (q *queue) clear() {
 	q.count = [gone]int{}
 	q.tenants = tenants{}
 	q.groups = newGroups()
+	q.walk = nil
 }
 
 // advance does all that time has done by now: delays and visibility timeouts
@@ -99,6 +103,7 @@ func (q *queue) advance(now int64) {
 		if m.state != ready && m.due == at {
 			q.due.remove(m)
 			q.makeReady(m)
+			q.keeper.state(q, m)
 		} else {
 			q.drop(m)
 		}
@@ -126,6 +131,8 @@ func (q *queue) next() (*message, int64) {
 func (q *queue) makeReady(m *message) {
 	was := m.state
 	q.setState(m, ready)
+	q.rank++
+	m.due = q.rank
 	if m.group != nil {
 		q.groups.makeReady(m, was == inFlight)
 	} else {
@@ -154,6 +161,8 @@ func (q *queue) unlist(m *message) {
 
 // drop forgets a message, in whatever state it is.
 func (q *queue) drop(m *message) {
+	q.walk.skip(m)
+	q.keeper.noMessage(q, m)
 	q.unlist(m)
 	q.age.remove(m)
 	if m.receives > 0 {
@@ -187,6 +196,7 @@ func (q *queue) add(m *message, delay int64) {
 	} else {
 		q.makeReady(m)
 	}
+	q.keeper.message(q, m)
 }
 
 // delayLane returns the lane for messages with a delay. On a FIFO queue all have
@@ -251,7 +261,9 @@ func (q *queue) send(in *Message, id uint64) (posted, error) {
 	}
 	q.add(m, int64(delay))
 	if q.attrs.FIFO {
-		q.dedup.remember(q.dedupKey(m), m.id, m.seq, q.now)
+		key := q.dedupKey(m)
+		q.dedup.remember(key, m.id, m.seq, q.now)
+		q.keeper.dedup(q, key, dedupEntry{m.id, m.seq}, q.now)
 	}
 	return posted{m.id, m.seq, q.attrs.FIFO, false}, nil
 }
@@ -308,6 +320,7 @@ func (q *queue) take(m *message, visibility time.Duration) {
 		m.group.take(m)
 	}
 	q.wait(m, visibility)
+	q.keeper.state(q, m)
 }
 
 // wait puts a message on the list by due time, d from now.
@@ -358,8 +371,12 @@ func (q *queue) untake(t *Taken) {
 		q.groups.toFront(m.group)
 	} else {
 		q.unready(m)
+		if first := q.visible.head; first != nil {
+			m.due = first.due - 1
+		}
 		q.visible.insertAfter(nil, m)
 	}
+	q.keeper.state(q, m)
 }
 
 // delete removes the message that a receipt names. It reports false when the
@@ -408,6 +425,7 @@ func (q *queue) changeVisibility(handle string, d time.Duration, mustHold bool) 
 		q.due.remove(m)
 		q.makeReady(m)
 	}
+	q.keeper.state(q, m)
 	return nil
 }
 
@@ -481,6 +499,7 @@ func (q *queue) purge(lenient bool) error {
 	q.purged = q.now
 	q.clear()
 	q.dedup, q.attempts = dedup{}, attempts{}
+	q.keeper.clear(q)
 	return nil
 }
 

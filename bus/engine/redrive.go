@@ -7,15 +7,15 @@ import "omnibus/bus/spec"
 // it moved. They are new messages there: id, time of sending and receive count
 // begin anew. It fails with UnsupportedOperation unless some queue's redrive
 // policy names this one. Messages without a source that still exists stay.
-func (q *Queue) Redrive(to string, n int) (int, error) {
-	if err := q.lock(); err != nil {
+func (q *Queue) Redrive(to string, n int) (moved int, err error) {
+	if err := q.lockTo(adds); err != nil {
 		return 0, err
 	}
-	defer q.unlock()
+	defer q.finish(&err)
 	if err := q.checkRedrive(to); err != nil {
 		return 0, err
 	}
-	moved, _ := q.redrive(to, n)
+	moved, _ = q.redrive(to, n)
 	return moved, nil
 }
 

@@ -12,11 +12,11 @@ import (
 
 // Renew begins the visibility timeout of a delivery anew: it ends as long from now
 // as the receive hid the message for.
-func (q *Queue) Renew(receiptHandle string) error {
-	if err := q.lock(); err != nil {
+func (q *Queue) Renew(receiptHandle string) (err error) {
+	if err := q.lockTo(changes); err != nil {
 		return err
 	}
-	defer q.unlock()
+	defer q.finish(&err)
 	r, err := parseReceipt(receiptHandle, q.state.number)
 	if err != nil {
 		return err
@@ -27,11 +27,11 @@ func (q *Queue) Renew(receiptHandle string) error {
 // GiveBack makes the message visible again in after from now, as ChangeVisibility
 // does, and ends the delivery: its receipt handle changes and deletes nothing any
 // more.
-func (q *Queue) GiveBack(receiptHandle string, after time.Duration) error {
-	if err := q.lock(); err != nil {
+func (q *Queue) GiveBack(receiptHandle string, after time.Duration) (err error) {
+	if err := q.lockTo(changes); err != nil {
 		return err
 	}
-	defer q.unlock()
+	defer q.finish(&err)
 	m, err := q.state.held(receiptHandle)
 	if err != nil {
 		return err
@@ -40,6 +40,7 @@ func (q *Queue) GiveBack(receiptHandle string, after time.Duration) error {
 		return err
 	}
 	m.settled = true
+	q.state.keeper.state(q.state, m)
 	return nil
 }
 
@@ -49,11 +50,11 @@ func (q *Queue) GiveBack(receiptHandle string, after time.Duration) error {
 // else is as if the redrive policy had given the message up. It fails with
 // UnsupportedOperation on a queue without a redrive policy, and with
 // QueueDoesNotExist when the dead-letter queue was deleted.
-func (q *Queue) Bury(receiptHandle string, mark func(d Delivery, maxBytes int) []spec.NamedAttribute) error {
-	if err := q.lock(); err != nil {
+func (q *Queue) Bury(receiptHandle string, mark func(d Delivery, maxBytes int) []spec.NamedAttribute) (err error) {
+	if err := q.lockTo(adds); err != nil {
 		return err
 	}
-	defer q.unlock()
+	defer q.finish(&err)
 	m, err := q.state.held(receiptHandle)
 	if err != nil {
 		return err

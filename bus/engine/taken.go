@@ -96,12 +96,12 @@ func (q *Queue) Receive(ctx context.Context, r ReceiveRequest) ([]Delivery, erro
 
 // DeleteTaken is [Queue.Delete] for deliveries of this queue, all at once. It sets
 // Deleted of those whose messages it deleted, and fails only if the queue has been
-// deleted.
-func (q *Queue) DeleteTaken(ts []*Taken) error {
-	if err := q.lock(); err != nil {
+// deleted, or as [Open] says.
+func (q *Queue) DeleteTaken(ts []*Taken) (err error) {
+	if err := q.lockTo(changes); err != nil {
 		return err
 	}
-	defer q.unlock()
+	defer q.finish(&err)
 	for _, t := range ts {
 		if t.queue == q.state {
 			t.Deleted, _ = q.state.delete(t.receipt())

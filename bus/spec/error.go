@@ -30,6 +30,7 @@ const (
 	QueueNameExists              Code = "QueueNameExists"
 	ReceiptHandleIsInvalid       Code = "ReceiptHandleIsInvalid"
 	ResourceNotFound             Code = "ResourceNotFoundException"
+	ServiceUnavailable           Code = "ServiceUnavailable"
 	TooManyEntriesInBatchRequest Code = "TooManyEntriesInBatchRequest"
 	UnsupportedOperation         Code = "UnsupportedOperation"
 )

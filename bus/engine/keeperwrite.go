@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"omnibus/bus/journal"
+)
+
+// writeOut writes what has been added, and returns up to which record all is on the
+// disk. The caller has the log for itself.
+func (k *keeper) writeOut() (done uint64, err error) {
+	if k.log.Broken() {
+		return k.beginAnew()
+	}
+	if k.log.Low() {
+		k.restock()
+	}
+	if k.pending != nil {
+		if err := k.log.Append(k.pending); err != nil {
+			return 0, err
+		}
+		done, k.pending = k.last, nil
+	}
+	begin := false
+	if k.base == nil && !k.log.Low() && k.log.Size() > k.slack+2*k.baseSize {
+		if k.mark, err = k.log.Mark(); k.log.Broken() {
+			return done, err
+		}
+		begin = err == nil // else there is no room for one now
+	}
+	frame, end, based := k.take(begin, k.chunk)
+	if len(frame) > journal.FrameHead {
+		if err := k.log.Append(frame); err != nil {
+			k.pending, k.last = frame, end
+			return done, err
+		}
+	}
+	k.give(frame)
+	if based {
+		if err := k.log.Cut(k.mark); k.log.Broken() {
+			return end, err
+		}
+		k.baseSize = k.log.Size() // also where it could not be cut: not to begin another at once
+	}
+	return end, nil
+}
+
+// take returns the next frame and the last record in it. While a base is being
+// written, some of it is in there; based is whether that was the last.
+func (k *keeper) take(begin bool, chunk int) (frame []byte, end uint64, based bool) {
+	e := k.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	k.clock()
+	if begin {
+		k.base = k.newBase()
+	}
+	if k.base != nil && k.base.walk(k, chunk) {
+		k.base, based = nil, true
+	}
+	frame, end = k.buf, k.end
+	if k.spare == nil {
+		k.spare = make([]byte, 0, 4<<10)
+	}
+	k.buf, k.spare = k.spare[:journal.FrameHead], nil
+	return frame, end, based
+}
+
+// give keeps the memory of a frame for another.
+func (k *keeper) give(frame []byte) {
+	if cap(frame) <= keptBuffer {
+		k.spare = frame[:0]
+	}
+}
+
+// beginAnew writes a base to a new segment, since nobody knows what is in the one whose
+// sync failed.
+func (k *keeper) beginAnew() (done uint64, err error) {
+	mark, err := k.log.Anew()
+	if err != nil {
+		return 0, err
+	}
+	k.engine.mu.Lock()
+	k.dropBase()
+	k.buf, k.pending = k.buf[:journal.FrameHead], nil
+	k.engine.mu.Unlock()
+	for begin, based := true, false; !based; begin = false {
+		var frame []byte
+		frame, done, based = k.take(begin, keptBuffer)
+		if err = k.log.Append(frame); err != nil {
+			break
+		}
+		k.give(frame)
+	}
+	if err == nil {
+		err = k.log.Cut(mark)
+	}
+	if err != nil {
+		k.engine.mu.Lock()
+		k.dropBase()
+		k.engine.mu.Unlock()
+		k.log.Abandon(mark, err)
+		return 0, err
+	}
+	k.baseSize = k.log.Size()
+	return done, nil
+}
+
+// restock fills the log's reserve, if that has not been tried just now.
+func (k *keeper) restock() {
+	if now := time.Now(); now.Sub(k.restocked) >= retryEvery {
+		k.restocked = now
+		_ = k.log.Restock() // an error is that the disk is full, still
+	}
+}
+
+// tell reports that writing has begun to fail or to work. mu is held.
+func (k *keeper) tell(was error, wasLow bool) {
+	switch {
+	case k.failed != nil && was == nil:
+		k.report(fmt.Sprintf("changes are refused, since they cannot be written: %v; it is tried again with the next ones", k.failed))
+	case k.failed == nil && was != nil:
+		k.report("changes are written again")
+	}
+	switch {
+	case k.low && !wasLow:
+		k.report("the disk is full: what needs room is refused, such as sends; receives, deletes and what else fits the reserve are not")
+	case !k.low && wasLow:
+		k.report("the disk has room again")
+	}
+}

@@ -1,0 +1,318 @@
+package journal_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"omnibus/bus/journal"
+	"omnibus/bus/journal/memdisk"
+)
+
+// opened is a log with what was read of it and reported.
+type opened struct {
+	*journal.Log
+	frames  []string
+	reports []string
+}
+
+func open(fs journal.FS) (*opened, error) {
+	o := &opened{}
+	var err error
+	o.Log, err = journal.Open(fs, journal.Options{Reserve: 1000, Report: func(line string) { o.reports = append(o.reports, line) }},
+		func(content []byte) error {
+			o.frames = append(o.frames, string(content))
+			return nil
+		})
+	return o, err
+}
+
+func mustOpen(t *testing.T, fs journal.FS) *opened {
+	t.Helper()
+	o, err := open(fs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func (o *opened) append(content string) error {
+	return o.Append(append(make([]byte, journal.FrameHead), content...))
+}
+
+func (o *opened) mustAppend(t *testing.T, contents ...string) {
+	t.Helper()
+	for _, c := range contents {
+		if err := o.append(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func wantFrames(t *testing.T, o *opened, want ...string) {
+	t.Helper()
+	if !slices.Equal(o.frames, want) {
+		t.Fatalf("read %q, want %q", o.frames, want)
+	}
+}
+
+// Power is cut in the middle of a random call, again and again, with bases in between.
+// What an Append returned for is there afterwards; of the one under way all or nothing.
+func TestWhatWasAppendedSurvivesPowerCuts(t *testing.T) {
+	for seed := range uint64(300) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		disk := &memdisk.Disk{}
+		var kept []string // what must be there
+		n := 0
+		for range 6 {
+			unsure := ""
+			disk.CutPower(1 + random.IntN(60))
+			o, err := open(disk)
+			for err == nil {
+				if random.IntN(8) == 0 {
+					err = base(o, &kept)
+					continue
+				}
+				n++
+				content := fmt.Sprint(n, strings.Repeat("x", random.IntN(100)))
+				if err = o.append(content); err == nil {
+					kept = append(kept, content)
+				} else {
+					unsure = content
+				}
+			}
+			if !errors.Is(err, memdisk.ErrPower) {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			disk = disk.Restart(random)
+			again, err := open(disk)
+			if err != nil {
+				t.Fatalf("seed %d: after a power cut: %v", seed, err)
+			}
+			got := sinceBase(again.frames)
+			if unsure != "" && len(got) > 0 && got[len(got)-1] == unsure {
+				kept = append(kept, unsure)
+			}
+			if !slices.Equal(got, kept) {
+				t.Fatalf("seed %d: after a power cut there is %q, want %q", seed, got, kept)
+			}
+		}
+	}
+}
+
+// base appends a base that says what has been kept.
+func base(o *opened, kept *[]string) error {
+	m, err := o.Mark()
+	if err != nil {
+		return err
+	}
+	if err := o.append("base " + strings.Join(*kept, " ")); err != nil {
+		return err
+	}
+	return o.Cut(m)
+}
+
+// sinceBase returns what frames say, where a base says what there was before it.
+func sinceBase(frames []string) (out []string) {
+	for _, f := range frames {
+		if b, ok := strings.CutPrefix(f, "base "); ok {
+			out = strings.Fields(b)
+		} else {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func TestAnEndThatIsNotWholeIsCutOffAndReported(t *testing.T) {
+	for cut := range 30 {
+		disk := &memdisk.Disk{}
+		o := mustOpen(t, disk)
+		o.mustAppend(t, "one", "two", "three: the last one")
+		name := "0000000001.log"
+		f, err := disk.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Truncate(int64(disk.Size(name) - 1 - cut)); err != nil {
+			t.Fatal(err)
+		}
+		o = mustOpen(t, disk.Kill())
+		wantFrames(t, o, "one", "two")
+		if len(o.reports) != 1 || !strings.Contains(o.reports[0], "no whole frame") {
+			t.Fatalf("reported %q", o.reports)
+		}
+	}
+}
+
+// Damage to what somebody relies on is not taken for a torn end, wherever it is.
+func TestDamageBeforeWholeFramesIsRefused(t *testing.T) {
+	disk := &memdisk.Disk{}
+	mustOpen(t, disk).mustAppend(t, "one", "two", "three")
+	name := "0000000001.log"
+	last := disk.Size(name) - len("three") - journal.FrameHead
+	for offset := range last {
+		damaged := disk.Kill()
+		damaged.Damage(name, offset)
+		if _, err := open(damaged); err == nil || !strings.Contains(err.Error(), "restore the directory from a copy") && !strings.Contains(err.Error(), "version") {
+			t.Fatalf("damage at byte %d: %v", offset, err)
+		}
+	}
+}
+
+func TestDamageInAnEarlierSegmentIsRefused(t *testing.T) {
+	disk := &memdisk.Disk{}
+	mustOpen(t, disk).mustAppend(t, "one")
+	disk = disk.Kill()
+	mustOpen(t, disk).mustAppend(t, "two")
+	disk = disk.Kill()
+	disk.Damage("0000000001.log", disk.Size("0000000001.log")-1)
+	if _, err := open(disk); err == nil || !strings.Contains(err.Error(), "others follow it") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAMissingSegmentIsRefused(t *testing.T) {
+	disk := &memdisk.Disk{}
+	for range 3 {
+		mustOpen(t, disk).mustAppend(t, "one")
+		disk = disk.Kill()
+	}
+	if err := disk.Remove("0000000002.log"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(disk); err == nil {
+		t.Fatal("a log without its second segment was opened")
+	}
+}
+
+// What is appended after a power cut is never behind what the cut has left.
+func TestContentThatLooksLikeFramesIsNone(t *testing.T) {
+	disk := &memdisk.Disk{}
+	o := mustOpen(t, disk)
+	inner := make([]byte, journal.FrameHead+5)
+	copy(inner, "frm\n\x05\x00\x00\x00")
+	o.mustAppend(t, "one", string(inner)+strings.Repeat("y", 100))
+	f, err := disk.Open("0000000001.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(int64(disk.Size("0000000001.log") - 50)); err != nil {
+		t.Fatal(err)
+	}
+	wantFrames(t, mustOpen(t, disk.Kill()), "one")
+}
+
+func TestAFullDiskHasAReserveAndRecovers(t *testing.T) {
+	disk := &memdisk.Disk{}
+	o := mustOpen(t, disk)
+	disk.SetRoom(50)
+	var kept []string
+	appendAll := func() (err error) {
+		for err == nil {
+			content := fmt.Sprint("frame ", len(kept))
+			if err = o.append(content); err == nil {
+				kept = append(kept, content)
+			}
+		}
+		return err
+	}
+	if err := appendAll(); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("got %v", err)
+	}
+	if len(kept) < 20 || !o.Low() || o.Broken() {
+		t.Fatalf("%d frames, low %t, broken %t", len(kept), o.Low(), o.Broken())
+	}
+	if err := o.Restock(); err == nil {
+		t.Fatal("a full disk had room for the reserve")
+	}
+	disk.SetRoom(10_000)
+	o.mustAppend(t, "after")
+	if err := o.Restock(); err != nil || o.Low() {
+		t.Fatalf("restock: %v, low %t", err, o.Low())
+	}
+	wantFrames(t, mustOpen(t, disk.Restart(rand.New(rand.NewPCG(1, 1)))), append(kept, "after")...)
+}
+
+// After a sync that failed the log takes nothing but a base of its own, in another
+// segment. Power that is cut before that is whole leaves what there was.
+func TestAFailedSyncIsNotBuiltUpon(t *testing.T) {
+	for seed := range uint64(100) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		disk := &memdisk.Disk{}
+		o := mustOpen(t, disk)
+		o.mustAppend(t, "one")
+		disk.FailSyncs(1)
+		if err := o.append("two"); !errors.Is(err, memdisk.ErrSync) || !o.Broken() {
+			t.Fatalf("got %v, broken %t", err, o.Broken())
+		}
+		if err := o.append("three"); err == nil {
+			t.Fatal("a log whose sync failed took more")
+		}
+		disk.CutPower(1 + random.IntN(12))
+		kept := []string{"one"}
+		m, err := o.Anew()
+		if err == nil {
+			if err = o.append("base one four"); err == nil {
+				if err = o.Cut(m); err == nil {
+					kept = []string{"one", "four"}
+				}
+			}
+		}
+		again, err := open(disk.Restart(random))
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		got := sinceBase(again.frames)
+		if slices.Equal(got, []string{"one", "two"}) || len(kept) == 1 && slices.Equal(got, []string{"one", "four"}) {
+			continue // of what was not answered, all may be there
+		}
+		if !slices.Equal(got, kept) {
+			t.Fatalf("seed %d: there is %q, want %q", seed, got, kept)
+		}
+	}
+}
+
+func TestTheLogDoesNotGrowWithHistory(t *testing.T) {
+	disk := &memdisk.Disk{}
+	o := mustOpen(t, disk)
+	var kept []string
+	for range 20 {
+		o.mustAppend(t, strings.Repeat("x", 1000))
+		if err := base(o, &kept); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := disk.Names()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(names) != 3 || o.Size() > 200 {
+		t.Fatalf("there are %q, with %d bytes since the base", names, o.Size())
+	}
+}
+
+func TestADirectoryIsOfOneProcess(t *testing.T) {
+	path := t.TempDir()
+	d, err := journal.OpenDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := journal.OpenDir(path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Fatalf("a directory in use was opened: %v", err)
+	}
+	o := mustOpen(t, d)
+	o.mustAppend(t, "one")
+	if err := errors.Join(o.Close(), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if d, err = journal.OpenDir(path); err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	wantFrames(t, mustOpen(t, d), "one")
+}
