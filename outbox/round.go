@@ -211,17 +211,16 @@ func (r *relaying) forget(ctx context.Context) error {
 	return nil
 }
 
-// record has messages that failed tried again later, or sets them aside.
+// record has messages that failed tried again later, or sets them aside. What the
+// database does not take now stays as it was.
 func (r *relaying) record(ctx context.Context, failures []failure) error {
-	var errs []error
 	for _, f := range failures {
 		m := f.row
 		with := []any{"row", m.id, "group", m.stored.group, "deduplication", m.stored.deduplication, "error", f.err.Error()}
 		if !hopeless(f.err) {
 			after := r.retry(f.err, m.attempts+1)
 			if _, err := exec(ctx, r.db, r.statements().fail, after.Milliseconds(), m.id); err != nil {
-				errs = append(errs, fmt.Errorf("outbox: put off a message: %w", err))
-				continue
+				return fmt.Errorf("outbox: put off a message: %w", err)
 			}
 			r.failed.Add(1)
 			if m.attempts == 0 && !r.queue.on {
@@ -230,8 +229,7 @@ func (r *relaying) record(ctx context.Context, failures []failure) error {
 			continue
 		}
 		if _, err := exec(ctx, r.db, r.statements().aside, printable(f.err), m.id); err != nil {
-			errs = append(errs, fmt.Errorf("outbox: set a message aside: %w", err))
-			continue
+			return fmt.Errorf("outbox: set a message aside: %w", err)
 		}
 		r.aside.Add(1)
 		r.measures.setAside(ctx)
@@ -240,7 +238,7 @@ func (r *relaying) record(ctx context.Context, failures []failure) error {
 			r.OnAside(Aside{Row: m.id, Group: m.stored.group, Deduplication: m.stored.deduplication, Body: m.stored.body, Err: f.err})
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // printable returns the text of an error as PostgreSQL takes it.

@@ -11,9 +11,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib"
 	"gocloud.dev/pubsub"
-	_ "modernc.org/sqlite"
 
 	"omnibus/bus"
 	"omnibus/outbox"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -61,20 +62,26 @@ func startPostgres(ctx context.Context) (_ *server, err error) {
 		return nil, err
 	}
 	defer log.Close()
-	s.command = exec.Command(filepath.Join(bin, "postgres"), "-D", s.data(), "-k", dir, "-c", "listen_addresses=", "-c", "max_connections=200")
+	s.command = exec.Command(filepath.Join(bin, "postgres"), "-D", s.data(), "-k", dir, "-c", "listen_addresses=", "-c", "max_connections=200",
+		"-c", "fsync=off") // the machine is not what is killed
 	s.command.SysProcAttr, s.command.Dir, s.command.Stdout, s.command.Stderr = who, dir, log, log
 	if err := s.command.Start(); err != nil {
 		return nil, err
 	}
-	for ready := filepath.Join(dir, ".s.PGSQL.5432"); ; {
-		if _, err := os.Stat(ready); err == nil {
+	db, err := sql.Open("pgx", s.name())
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	for {
+		if err = db.PingContext(ctx); err == nil {
 			return s, nil
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
 			text, _ := os.ReadFile(log.Name())
-			return nil, fmt.Errorf("PostgreSQL does not start: %w: %s", context.Cause(ctx), text)
+			return nil, fmt.Errorf("PostgreSQL does not start: %w: %s", err, text)
 		}
 	}
 }
