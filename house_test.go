@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"bus":                       {"bus/driver", "bus/spec"},
 	"bus/membus":                {"bus", "bus/driver", "bus/engine", "bus/spec", "bus/topics"},
 	"bus/plainbus":              {"bus", "bus/driver", "bus/spec"},
+	"bus/faulty":                {"bus/driver", "bus/spec"},
 	"bus/sigv4":                 {},
 	"bus/sqsserver":             {"bus/engine", "bus/internal/accesspolicy", "bus/internal/inprocess", "bus/internal/query", "bus/sigv4", "bus/spec"},
 	"bus/topics":                {"bus/engine", "bus/spec"},

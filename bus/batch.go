@@ -27,7 +27,7 @@ func (q *Queue) SendBatch(ctx context.Context, ms []*pubsub.Message) []error {
 	}
 	const op = "send a batch to"
 	errs := make([]error, len(ms))
-	sender, ok := q.impl.(driver.BatchSender)
+	sender, ok := driver.Find[driver.BatchSender](q.impl)
 	if q.Topic == nil || !ok {
 		q.sendEach(ctx, ms, errs)
 		return driver.AllNil(errs)

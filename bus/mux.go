@@ -122,7 +122,7 @@ func (m *Mux) Create(ctx context.Context, rawURL string, s QueueSettings) (strin
 	if err != nil {
 		return "", err
 	}
-	c, ok := o.(driver.Creator)
+	c, ok := driver.Find[driver.Creator](o)
 	if !ok {
 		return "", unsupported("create", rawURL, driver.ControlCreate)
 	}
@@ -140,7 +140,7 @@ func (m *Mux) List(ctx context.Context, rawURL, prefix string) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	l, ok := o.(driver.Lister)
+	l, ok := driver.Find[driver.Lister](o)
 	if !ok {
 		return nil, unsupported("list", rawURL, driver.ControlList)
 	}
@@ -158,7 +158,7 @@ func (m *Mux) Local(rawURL string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	l, ok := o.(driver.Local)
+	l, ok := driver.Find[driver.Local](o)
 	return ok && l.Local(), nil
 }
 

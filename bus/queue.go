@@ -52,7 +52,7 @@ func (q *Queue) Supports(c Control) bool { return driver.Supports(q.opener, q.im
 
 // control runs a method control: f, if the backend's queue is a T.
 func control[T any](q *Queue, op string, c Control, f func(T) error) error {
-	t, ok := q.impl.(T)
+	t, ok := driver.Find[T](q.impl)
 	if !ok {
 		return unsupported(op, q.url, c)
 	}

@@ -9,7 +9,7 @@ type RequestCount = driver.RequestCount
 // by that: all its receivers counted, and each try. It is empty where the backend makes
 // none, as in memory. Each request to SQS costs money.
 func (q *Queue) Requests() []RequestCount {
-	if c, ok := q.impl.(driver.RequestCounter); ok {
+	if c, ok := driver.Find[driver.RequestCounter](q.impl); ok {
 		return c.Requests()
 	}
 	return nil

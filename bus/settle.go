@@ -152,7 +152,7 @@ func (q *Queue) ChangeVisibilityBatch(ctx context.Context, changes []VisibilityC
 // settle runs f, if the backend's queue is a T, on the receipt handles of received
 // messages, and returns nil or one error for each message.
 func settle[T any](q *Queue, op string, c Control, ms []*pubsub.Message, f func(t T, handles []string) []error) []error {
-	t, ok := q.impl.(T)
+	t, ok := driver.Find[T](q.impl)
 	if !ok {
 		return slices.Repeat([]error{unsupported(op, q.url, c)}, len(ms))
 	}

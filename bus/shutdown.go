@@ -31,7 +31,7 @@ func (q *Queue) Release(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	var cancel context.CancelFunc
-	if p, ok := q.impl.(driver.Pauser); ok {
+	if p, ok := driver.Find[driver.Pauser](q.impl); ok {
 		ctx, cancel = context.WithCancel(ctx)
 		defer p.Pause(cancel)() // a fetch that begins while paused says that all earlier ones have been handed out
 	} else {

@@ -84,18 +84,18 @@ var controlTable = []ControlInfo{
 }
 
 func ofOpener[T any](c Control, means, use string) ControlInfo {
-	has := func(o Opener, _ Queue) bool { _, ok := o.(T); return ok }
+	has := func(o Opener, _ Queue) bool { _, ok := Find[T](o); return ok }
 	return ControlInfo{Control: c, Means: means, Use: use, Kind: OfOpener, Backend: reflect.TypeFor[T]().Name(), has: has}
 }
 
 func ofQueue[T any](c Control, means, use string) ControlInfo {
-	has := func(_ Opener, q Queue) bool { _, ok := q.(T); return ok }
+	has := func(_ Opener, q Queue) bool { _, ok := Find[T](q); return ok }
 	return ControlInfo{Control: c, Means: means, Use: use, Kind: OfQueue, Backend: reflect.TypeFor[T]().Name(), has: has}
 }
 
 func declared(c Control, means, use, backend string) ControlInfo {
 	has := func(_ Opener, q Queue) bool {
-		m, ok := q.(MessageController)
+		m, ok := Find[MessageController](q)
 		return ok && slices.Contains(m.MessageControls(), c)
 	}
 	return ControlInfo{Control: c, Means: means, Use: use, Kind: Declared, Backend: backend, has: has}
