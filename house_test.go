@@ -59,6 +59,8 @@ var mayImport = map[string][]string{
 	"view/web":                  {"bus/engine", "bus/spec", "internal/origin"},
 	"view/web/queues":           {"bus", "view/web"},
 	"workers":                   {"bus"},
+	"workers/claimcheck":        {"bus", "bus/driver", "bus/spec", "workers"},
+	"workers/docdedup":          {"workers"},
 	"outbox":                    {"bus", "bus/driver", "bus/spec", "workers"},
 	"watch":                     {},
 	"watch/metrics":             {"internal/origin", "watch"},
@@ -97,6 +99,9 @@ func TestImportsPointOneWay(t *testing.T) {
 			if (pkg == "workers" || pkg == "outbox") && !isTelemetryAPI(imp) {
 				t.Errorf("%s must not import %s: of OpenTelemetry it knows the API only", pkg, imp)
 			}
+			if isStore(imp) && !slices.Contains([]string{"workers/claimcheck", "workers/docdedup"}, pkg) {
+				t.Errorf("%s must not import %s: who needs no stores gets none", pkg, imp)
+			}
 			if !ours && slices.Contains(standardOnly, pkg) && strings.Contains(strings.Split(imp, "/")[0], ".") && !slices.Contains(mayImportOutside[pkg], imp) {
 				t.Errorf("%s must not import %s: it is standard library only", pkg, imp)
 			}
@@ -105,6 +110,11 @@ func TestImportsPointOneWay(t *testing.T) {
 	if seen != len(mayImport) {
 		t.Errorf("the rules name %d packages, of which %d exist", len(mayImport), seen)
 	}
+}
+
+// isStore reports whether a package is one of the Go CDK's for documents or blobs.
+func isStore(pkg string) bool {
+	return strings.HasPrefix(pkg, "gocloud.dev/docstore") || strings.HasPrefix(pkg, "gocloud.dev/blob")
 }
 
 // isTelemetryAPI reports whether a package of OpenTelemetry belongs to its API. Other
