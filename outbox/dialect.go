@@ -60,6 +60,8 @@ func (d Dialect) check(table, preset string) (string, error) {
 	switch {
 	case d != PostgreSQL && d != SQLite:
 		return "", fmt.Errorf("outbox: the dialect is %v; it must be outbox.PostgreSQL or outbox.SQLite", d)
+	case d == SQLite && plain(table) != table:
+		return "", fmt.Errorf("outbox: the table is %q; SQLite takes a plain name", table)
 	case !tableName.MatchString(table) || len(table) > 40:
 		return "", fmt.Errorf("outbox: the table is %q; it must be NAME or SCHEMA.NAME of letters, digits and underscores, 40 characters at most", table)
 	}

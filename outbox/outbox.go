@@ -65,8 +65,8 @@ type Outbox struct {
 	DB      *sql.DB // where the table is; Put alone does without
 	Dialect Dialect // of the database
 
-	// Table is the name of the table, as a plain name or SCHEMA.NAME of letters, digits
-	// and underscores; "" means outbox. A second table has the same name with _relays
+	// Table is the name of the table, a plain name or, on PostgreSQL, SCHEMA.NAME, of
+	// letters, digits and underscores; "" means outbox. A second table has the same name with _relays
 	// after it.
 	Table string
 

@@ -38,8 +38,9 @@ type Relay struct {
 	// Batch is how many messages are read and sent at a time, 1 to 1,000; 0 means 100.
 	Batch int
 
-	// Every is how often a relay looks for messages when it is not woken, give or take
-	// a fifth; 0 means 1 s.
+	// Every is how often a relay looks for messages when it is not woken, and up to a
+	// fifth longer; 0 means 1 s. So long it takes to find what other processes have
+	// put, and to take another relay's place.
 	Every time.Duration
 
 	// Lease is how long a relay that is not heard of keeps others from sending; 0 means
@@ -149,22 +150,24 @@ func (r *Relay) Run(ctx context.Context) error {
 	outlasting, end := workers.Outlast(ctx, cmp.Or(r.DrainTimeout, defaultDrain))
 	defer end()
 	defer run.release(outlasting)
-	every := cmp.Or(r.Every, defaultEvery)
-	pause := every
+	backoff := run.soon()
 	for ctx.Err() == nil {
 		woken := r.Outbox.woken()
 		did, err := run.round(ctx, outlasting)
 		run.database.tell(run.log, "outbox: the database fails; trying again", "outbox: the database answers again", err)
+		pause := run.every()
 		switch {
-		case err != nil, did == nothing:
-			woken, pause = nil, min(2*pause, max(every, longestPause))
+		case err != nil || did == nothing:
+			woken, pause, backoff = nil, backoff, min(2*backoff, longestPause)
 		case did == much:
-			pause = every
 			continue
+		case len(run.failing) > 0:
+			pause = run.soon()
+			fallthrough
 		default:
-			pause = every
+			backoff = run.soon()
 		}
-		wait(ctx, pause-pause/5+mathrand.N(2*pause/5+1), woken)
+		wait(ctx, pause+mathrand.N(pause/5+1), woken)
 	}
 	return nil
 }
@@ -190,19 +193,25 @@ type relaying struct {
 	producer *workers.Producer
 	measures measures
 
-	until    time.Time // end of the lease, as far as this process knows
-	answered []int64   // rows that were sent, and are to be deleted
+	until    time.Time      // end of the lease, as far as this process knows
+	answered []int64        // rows that were sent, and are to be deleted
+	failing  map[int64]bool // rows that are tried again later
 	database outage
 	queue    outage
 }
 
 func (r *Relay) begin() *relaying {
-	run := &relaying{Relay: r, db: r.Outbox.DB, name: cmp.Or(r.Name, r.Queue.Name()), owner: rand.Text()}
+	run := &relaying{Relay: r, db: r.Outbox.DB, name: cmp.Or(r.Name, r.Queue.Name()), owner: rand.Text(), failing: map[int64]bool{}}
 	run.log = cmp.Or(r.Logger, slog.Default()).With("queue", run.name)
 	run.producer = &workers.Producer{Queue: r.Queue, Telemetry: r.Telemetry, SendTimeout: r.lease()}
 	run.measures = measuresOf(r.Telemetry, run.name)
 	return run
 }
+
+func (r *Relay) every() time.Duration { return cmp.Or(r.Every, defaultEvery) }
+
+// soon is how long a relay waits when something is to be tried again.
+func (r *Relay) soon() time.Duration { return min(r.every(), defaultEvery) }
 
 func (r *Relay) lease() time.Duration { return cmp.Or(r.Lease, defaultLease) }
 

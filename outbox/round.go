@@ -105,6 +105,7 @@ func (r *relaying) send(ctx, sending context.Context, rows []*row) (failures []f
 			m := wave[i]
 			if err == nil {
 				r.answered = append(r.answered, m.id)
+				delete(r.failing, m.id)
 				continue
 			}
 			if ctx.Err() != nil && errors.Is(err, workers.ErrUnconfirmed) {
@@ -222,6 +223,7 @@ func (r *relaying) record(ctx context.Context, failures []failure) error {
 			if _, err := exec(ctx, r.db, r.statements().fail, after.Milliseconds(), m.id); err != nil {
 				return fmt.Errorf("outbox: put off a message: %w", err)
 			}
+			r.failing[m.id] = true
 			r.failed.Add(1)
 			if m.attempts == 0 && !r.queue.on {
 				r.log.Warn("outbox: a message could not be sent, and is tried again", append(with, "after", after)...)
@@ -231,6 +233,7 @@ func (r *relaying) record(ctx context.Context, failures []failure) error {
 		if _, err := exec(ctx, r.db, r.statements().aside, printable(f.err), m.id); err != nil {
 			return fmt.Errorf("outbox: set a message aside: %w", err)
 		}
+		delete(r.failing, m.id)
 		r.aside.Add(1)
 		r.measures.setAside(ctx)
 		r.log.Error("outbox: a message cannot be sent, and is set aside", with...)

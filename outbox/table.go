@@ -73,9 +73,9 @@ func (o *Outbox) statements() (statements, error) {
 	write := func(format string) string { return fmt.Sprintf(format, table, now) }
 	return statements{
 		put: write(`INSERT INTO %[1]s (queue, message_group, deduplication, body, details, put_at) VALUES ($1, $2, $3, $4, $5, %[2]s)`),
-		hold: write(`INSERT INTO %[1]s_relays (queue, owner, until) VALUES ($1, $2, %[2]s + CAST($3 AS BIGINT))
+		hold: write(`INSERT INTO %[1]s_relays AS r (queue, owner, until) VALUES ($1, $2, %[2]s + CAST($3 AS BIGINT))
 			ON CONFLICT (queue) DO UPDATE SET owner = excluded.owner, until = excluded.until
-			WHERE %[1]s_relays.owner = excluded.owner OR %[1]s_relays.until <= %[2]s`),
+			WHERE r.owner = excluded.owner OR r.until <= %[2]s`),
 		release: write(`DELETE FROM %[1]s_relays WHERE queue = $1 AND owner = $2`),
 		// A message that is to be tried later holds back those after it in its group.
 		fetch: write(`SELECT id, message_group, deduplication, body, details, attempts, %[2]s - put_at FROM %[1]s AS m

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -254,6 +255,54 @@ func TestAnOutageOfTheDatabaseIsTwoLinesInTheLog(t *testing.T) {
 		if fails, answers := strings.Count(p.log.String(), "the database fails"), strings.Count(p.log.String(), "the database answers again"); fails != 1 || answers != 1 {
 			t.Errorf("the log tells %d times of the beginning, and %d times of the end: %s", fails, answers, p.log)
 		}
+	})
+}
+
+func TestWhatFailedIsTriedAgainHoweverSeldomARelayLooks(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		q := p.queue("seldom", bus.QueueSettings{})
+		r := p.relay(q)
+		r.Every = time.Hour
+		var tries atomic.Int64
+		r.Prepare = func(_ context.Context, m *pubsub.Message) error {
+			if string(m.Body) == "bad" && tries.Add(1) < 3 {
+				return errors.New("not yet")
+			}
+			return nil
+		}
+		p.put("seldom", text("good"), text("bad"))
+		begin := time.Now()
+		p.running(r)
+		p.receive(q, 2)
+		if took := time.Since(begin); took > time.Minute {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestATableMayHaveAnotherNameAndOnPostgreSQLASchema(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		q := p.queue("named", bus.QueueSettings{})
+		p.box = &outbox.Outbox{DB: p.db, Dialect: p.box.Dialect, Table: "mail"}
+		if p.box.Dialect == outbox.PostgreSQL {
+			name := fmt.Sprintf("apart%d", time.Now().UnixNano())
+			p.exec("CREATE SCHEMA " + name)
+			p.box.Table = name + ".mail"
+		} else if err := (&outbox.Outbox{DB: p.db, Dialect: outbox.SQLite, Table: "main.mail"}).Create(t.Context()); err == nil {
+			t.Error("a schema was taken")
+		}
+		var creating sync.WaitGroup
+		for range 5 { // as processes do that start together
+			creating.Go(func() {
+				if err := p.box.Create(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		creating.Wait()
+		p.put("named", text("hello"))
+		p.running(p.relay(q))
+		p.receive(q, 1)
 	})
 }
 

@@ -163,7 +163,7 @@ func (p *place) put(queue string, ms ...*pubsub.Message) {
 
 // relay returns a relay to q.
 func (p *place) relay(q *bus.Queue) *outbox.Relay {
-	return &outbox.Relay{Outbox: p.box, Queue: q, Every: p.tick, Lease: max(time.Second, 15*p.tick), Logger: p.log.logger(),
+	return &outbox.Relay{Outbox: p.box, Queue: q, Every: p.tick, Lease: 15 * time.Second, Logger: p.log.logger(),
 		Retry: func(error, int) time.Duration { return 2 * p.tick }}
 }
 
