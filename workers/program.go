@@ -36,6 +36,11 @@ type Program struct {
 	// StopTimeout is how long Run waits for the parts when they are to stop; 0 means
 	// 30 s. Each part has its own DrainTimeout besides.
 	StopTimeout time.Duration
+
+	// Telemetry says where it is shown what the consumers count, as by
+	// [Telemetry.Watch], and the requests of the queues of consumers and producers, as
+	// by [Telemetry.WatchRequests], while Run runs; nil means the global providers.
+	Telemetry *Telemetry
 }
 
 // A Stage says when a [Program] stops a worker. What brings in work stops first, and
@@ -81,6 +86,11 @@ func (p *Program) Run(ctx context.Context) error {
 	if err := p.validate(); err != nil {
 		return err
 	}
+	unwatch, err := p.watch()
+	if err != nil {
+		return fmt.Errorf("workers: metrics of a program: %w", err)
+	}
+	defer unwatch()
 	r := &program{ended: make(chan ending, len(p.Parts))}
 	for s := range r.stages {
 		r.stages[s].running = map[string]int{}

@@ -33,7 +33,7 @@ import (
 //
 // The metrics, each with the queue as messaging.destination.name, of a producer, of the
 // middleware [Metrics] and [MetricsBatch], of [Telemetry.Watch], and of
-// [Telemetry.WatchRequests]:
+// [Telemetry.WatchRequests], the last two of which a [Program] calls for its parts:
 //
 //	messaging.client.sent.messages        messages sent, or tried to; error.type if they were not
 //	messaging.client.operation.duration   seconds that a send took

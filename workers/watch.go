@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -87,4 +88,49 @@ func (t *Telemetry) WatchRequests(q *bus.Queue) (stop func() error, err error) {
 		return nil, err
 	}
 	return r.Unregister, nil
+}
+
+// watch shows what the parts of a program count, until stop is called.
+func (p *Program) watch() (stop func(), err error) {
+	var stops []func() error
+	stop = func() {
+		for _, s := range stops {
+			s() // it fails if the provider was shut down, and then there is nothing to end
+		}
+	}
+	add := func(s func() error, failed error) {
+		if err = cmp.Or(err, failed); failed == nil {
+			stops = append(stops, s)
+		}
+	}
+	queues := map[*bus.Queue]bool{nil: true}
+	for _, w := range p.Parts {
+		if part, ok := w.(Part); ok {
+			w = part.Worker
+		}
+		var its []*bus.Queue
+		switch w := w.(type) {
+		case *Consumer:
+			add(p.Telemetry.Watch(w))
+			for _, s := range w.shares() {
+				its = append(its, s.Queue)
+			}
+		case *Producer:
+			its = append(its, w.Queue)
+		case *Schedule:
+			if w.Producer != nil {
+				its = append(its, w.Producer.Queue)
+			}
+		}
+		for _, q := range its {
+			if !queues[q] {
+				queues[q] = true
+				add(p.Telemetry.WatchRequests(q))
+			}
+		}
+	}
+	if err != nil {
+		stop()
+	}
+	return stop, err
 }

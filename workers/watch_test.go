@@ -158,3 +158,26 @@ func TestABatchHasASpanThatLinksToEachProducers(t *testing.T) {
 		}
 	})
 }
+
+func TestAProgramShowsWhatItsPartsCountWhileItRuns(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		q := p.queue("work", bus.QueueSettings{})
+		telemetry, _, reader := recorded()
+		stop := start(t, &workers.Program{Telemetry: telemetry, Parts: []workers.Worker{
+			&workers.Producer{Queue: q, Source: bodies("a", "b", "c"), Telemetry: telemetry},
+			workers.Part{Worker: &workers.Consumer{Queue: q, Handler: func(context.Context, *pubsub.Message) error { return nil }}, Name: "named"},
+		}})
+		time.Sleep(5 * time.Second)
+		got := metrics(t, reader)
+		sends := map[bool]float64{true: 3}[p.wire != nil] // in memory there are no requests
+		if got["omnibus.consumer.handled"] != 3 || got["omnibus.consumer.in_hand"] != 0 || float64(byAction(t, reader)["SendMessage"]+byAction(t, reader)["SendMessageBatch"]) > sends || (got["omnibus.requests"] > 0) != (sends > 0) {
+			t.Errorf("the metrics are %v and requests %v; want 3 messages handled, and requests on SQS, each counted once", got, byAction(t, reader))
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if got := metrics(t, reader); got["omnibus.consumer.handled"] != 0 || got["omnibus.requests"] != 0 {
+			t.Errorf("after Run the metrics are %v; want none of consumers and requests", got)
+		}
+	})
+}
