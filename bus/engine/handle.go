@@ -100,11 +100,16 @@ func (q *Queue) Send(m Message) (Sent, error) {
 	if err != nil {
 		return Sent{}, err
 	}
+	return q.sent(p), nil
+}
+
+// sent puts into words what a queue answers to a sender.
+func (q *Queue) sent(p posted) Sent {
 	sent := Sent{ID: messageID(q.state.seed, p.id), Duplicate: p.duplicate}
 	if p.fifo {
 		sent.SequenceNumber = sequenceNumber(p.seq)
 	}
-	return sent, nil
+	return sent
 }
 
 // Post is [Queue.Send] for a sender that does not ask what was sent.
@@ -118,7 +123,12 @@ func (q *Queue) post(m *Message) (p posted, err error) {
 		return posted{}, err
 	}
 	defer q.finish(&err)
-	p, err = q.state.send(m, q.engine.ids+1)
+	return q.add(m)
+}
+
+// add adds a message. The engine's lock is held.
+func (q *Queue) add(m *Message) (posted, error) {
+	p, err := q.state.send(m, q.engine.ids+1)
 	if err == nil && !p.duplicate {
 		q.engine.ids++
 	}
@@ -360,6 +370,11 @@ func (q *Queue) Delete(receiptHandle string) (deleted bool, err error) {
 		return false, err
 	}
 	defer q.finish(&err)
+	return q.delete(receiptHandle)
+}
+
+// delete is Delete with the engine's lock held.
+func (q *Queue) delete(receiptHandle string) (bool, error) {
 	r, err := parseReceipt(receiptHandle, q.state.number)
 	if err != nil {
 		return false, err

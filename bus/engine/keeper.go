@@ -159,10 +159,25 @@ func (k *keeper) refuse(kind changeKind) error {
 	case k.failed != nil:
 		return unavailable(k.failed)
 	case k.low && kind == adds:
-		return unavailable(errors.New("the disk is full"))
+		return errFull
 	}
 	return nil
 }
+
+// full reports that nothing can be added. k may be nil.
+func (k *keeper) full() error {
+	if k == nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.low {
+		return errFull
+	}
+	return nil
+}
+
+var errFull = unavailable(errors.New("the disk is full"))
 
 var errClosed = spec.Errorf(spec.ServiceUnavailable, "The service is shutting down.")
 

@@ -1,6 +1,7 @@
 // Package membus is the backend mem://: queues in this process that behave as
-// SQS queues do, with every control of package bus, and topics as those of SNS. It is for tests and for
-// trying things out; nothing outlives the process.
+// SQS queues do, with every control of package bus, and topics as those of SNS. Without
+// the parameter dir it is for tests and for trying things out: nothing outlives the
+// process.
 //
 // # URLs
 //
@@ -23,6 +24,11 @@
 //	contentdedup  FIFO: deduplicate by the body, true or false
 //	dlq           name of the dead-letter queue, created if need be
 //	maxreceives   deliveries before a message goes there, 1 to 1000; with dlq only
+//
+// With dir the queue is one of those in a directory, which outlive the process and, as
+// [engine.Open] says in full, also a power cut:
+//
+//	dir           path of the directory, made if need be; one process at a time has it
 //
 // These are of the one who opens it, so that consumers of one queue can differ:
 //
@@ -57,6 +63,7 @@
 //		Filter: `{"amount": [{"numeric": [">=", 1000]}]}`,
 //	})
 //
+// Topics are not kept in a directory, and send to no queue in one.
 // The parameters are fifo and contentdedup, as of queues. What is sent has the limits
 // of both SNS and SQS: up to 256 KiB and 10 attributes. It is in all queues when Send
 // returns; those that have been deleted get nothing. The id that the sender is told is
@@ -74,6 +81,7 @@ package membus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -102,19 +110,25 @@ func init() { New(nil).Register(bus.DefaultMux()) }
 type Options struct {
 	// Engine holds the queues; nil means a new one.
 	Engine *engine.Engine
+
+	// Report, unless nil, gets a line for what is found in the directories of the
+	// parameter dir, and when one cannot be written.
+	Report func(string)
 }
 
 // A Backend is a set of queues in memory. It is safe for concurrent use.
 type Backend struct {
-	engine *engine.Engine
-	topics *topics.Engine
+	engine      *engine.Engine
+	topics      *topics.Engine
+	report      func(string)
+	directories directories
 }
 
 // New returns a backend. opts may be nil.
 func New(opts *Options) *Backend {
 	b := &Backend{}
 	if opts != nil {
-		b.engine = opts.Engine
+		b.engine, b.report = opts.Engine, opts.Report
 	}
 	if b.engine == nil {
 		b.engine = engine.New(nil)
@@ -142,11 +156,17 @@ func (b *Backend) OpenQueue(ctx context.Context, u *url.URL) (driver.Queue, erro
 	if err != nil {
 		return nil, err
 	}
-	q, err := b.create(p.name, p.settings)
+	b, release, err := b.in(p.dir)
 	if err != nil {
 		return nil, err
 	}
-	return open(b, q, p), nil
+	q, err := b.create(p.name, p.settings)
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	opened := open(b, q, p)
+	opened.release = release
+	return opened, nil
 }
 
 // CreateQueue creates the queue or the topic that the URL names. The settings are added to
@@ -166,10 +186,15 @@ func (b *Backend) CreateQueue(ctx context.Context, u *url.URL, s spec.QueueSetti
 	if err != nil {
 		return "", err
 	}
-	if _, err := b.create(p.name, p.settings.Merge(s)); err != nil {
+	b, release, err := b.in(p.dir)
+	if err != nil {
 		return "", err
 	}
-	return Scheme + "://" + p.name, nil
+	_, err = b.create(p.name, p.settings.Merge(s))
+	if err := errors.Join(err, release()); err != nil {
+		return "", err
+	}
+	return urlOf(p.name, p.dir), nil
 }
 
 // create creates a queue, and its dead-letter queue before it.
@@ -194,10 +219,15 @@ func (b *Backend) ListQueues(ctx context.Context, u *url.URL, prefix string) ([]
 		}
 		return urls, nil
 	}
-	for _, name := range b.engine.List(prefix) {
-		urls = append(urls, Scheme+"://"+name)
+	dir := u.Query().Get("dir")
+	b, release, err := b.in(dir)
+	if err != nil {
+		return nil, err
 	}
-	return urls, nil
+	for _, name := range b.engine.List(prefix) {
+		urls = append(urls, urlOf(name, dir))
+	}
+	return urls, release()
 }
 
 // Each Send is a batch of its own, so that it succeeds or fails by itself. A
@@ -213,6 +243,7 @@ type queue struct {
 	backend *Backend
 	q       *handle
 	sub     *subscription
+	release func() error // nil of a further receiver, whose queue has one
 
 	topicEnd *pubsub.Topic
 	subEnd   *pubsub.Subscription
@@ -232,7 +263,14 @@ func (q *queue) subscribe(s *subscription) {
 func (q *queue) Topic() *pubsub.Topic                   { return q.topicEnd }
 func (q *queue) Subscription() *pubsub.Subscription     { return q.subEnd }
 func (q *queue) ErrorCode(err error) gcerrors.ErrorCode { return driver.ErrorCode(err) }
-func (q *queue) Close(context.Context) error            { return nil }
+
+// Close lets go of the directory of the parameter dir.
+func (q *queue) Close(context.Context) error {
+	if q.release == nil {
+		return nil
+	}
+	return q.release()
+}
 
 // MessageControls declares all that can be declared.
 func (q *queue) MessageControls() []driver.Control {

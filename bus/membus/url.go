@@ -15,9 +15,10 @@ type params struct {
 	settings   spec.QueueSettings // of the queue
 	visibility *time.Duration     // of the one who opens it
 	wait       time.Duration
+	dir        string // where the queue is kept; "" is in memory
 }
 
-var paramNames = []string{"delay", "retention", "fifo", "contentdedup", "dlq", "maxreceives", "visibility", "wait"}
+var paramNames = []string{"delay", "retention", "fifo", "contentdedup", "dlq", "maxreceives", "visibility", "wait", "dir"}
 
 func parse(u *url.URL) (params, error) {
 	p := params{name: u.Host + u.Path, wait: spec.MaxWait}
@@ -57,6 +58,10 @@ func (p *params) set(name, value string) (err error) {
 		p.deadLetter().MaxReceives, err = strconv.Atoi(value)
 		if err != nil {
 			err = spec.Errorf(spec.InvalidParameterValue, "want a number from %d to %d", spec.MinReceives, spec.MaxReceives)
+		}
+	case "dir":
+		if p.dir = value; value == "" {
+			err = spec.Errorf(spec.InvalidParameterValue, "want the path of a directory")
 		}
 	case "visibility":
 		if p.visibility, err = duration(value); err == nil {

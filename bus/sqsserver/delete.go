@@ -37,7 +37,12 @@ func (a *deleteMessage) run(c *call) error {
 	return deleteReceipt(q, a.receipt)
 }
 
-func deleteReceipt(q *engine.Queue, receipt string) error {
+// deleter is a queue, or a batch of one.
+type deleter interface {
+	Delete(receiptHandle string) (bool, error)
+}
+
+func deleteReceipt(q deleter, receipt string) error {
 	if receipt == "" {
 		return spec.Missing("ReceiptHandle")
 	}
@@ -85,16 +90,17 @@ func (a *deleteMessageBatch) run(c *call) error {
 	if err := a.check("DeleteMessageBatchRequestEntry"); err != nil {
 		return err
 	}
-	for _, e := range a.entries {
-		err := c.fails(e.id)
-		if err == nil {
-			err = deleteReceipt(q, e.receipt)
+	return q.Batch(func(q *engine.Batch) {
+		for _, e := range a.entries {
+			err := c.fails(e.id)
+			if err == nil {
+				err = deleteReceipt(q, e.receipt)
+			}
+			if err != nil {
+				a.failures.add(c, e.id, err)
+			}
 		}
-		if err != nil {
-			a.failures.add(c, e.id, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (a *deleteMessageBatch) answer(w writer) {

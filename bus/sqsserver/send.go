@@ -59,9 +59,14 @@ func (e *sendEntry) member(name []byte, r *jsonReader) {
 	}
 }
 
+// sender is a queue, or a batch of one.
+type sender interface {
+	Send(engine.Message) (engine.Sent, error)
+}
+
 // send gives the message to the queue. number is that of the entry in its batch,
 // from 1, and 0 for a message by itself.
-func (e *sendEntry) send(c *call, q *engine.Queue, number int) (err error) {
+func (e *sendEntry) send(c *call, q sender, number int) (err error) {
 	switch {
 	case e.emptyGroup:
 		err = spec.CheckGroup("MessageGroupId", "")
@@ -159,17 +164,18 @@ func (a *sendMessageBatch) run(c *call) error {
 	if size > spec.MaxMessageBytes {
 		return spec.BatchTooLong(size)
 	}
-	for i := range a.entries {
-		e := &a.entries[i]
-		err := c.fails(e.id)
-		if err == nil {
-			err = e.send(c, q, i+1)
+	return q.Batch(func(q *engine.Batch) {
+		for i := range a.entries {
+			e := &a.entries[i]
+			err := c.fails(e.id)
+			if err == nil {
+				err = e.send(c, q, i+1)
+			}
+			if err != nil {
+				a.failures.add(c, e.id, err)
+			}
 		}
-		if err != nil {
-			a.failures.add(c, e.id, err)
-		}
-	}
-	return nil
+	})
 }
 
 // checkFIFO reports what AWS refuses a whole batch to a FIFO queue for.

@@ -42,7 +42,12 @@ func (e *visibilityEntry) member(name []byte, r *jsonReader) {
 	}
 }
 
-func (e *visibilityEntry) change(q *engine.Queue) error {
+// changer is a queue, or a batch of one.
+type changer interface {
+	ChangeVisibility(receiptHandle string, d time.Duration) error
+}
+
+func (e *visibilityEntry) change(q changer) error {
 	if e.receipt == "" {
 		return spec.Missing("ReceiptHandle")
 	}
@@ -93,17 +98,18 @@ func (a *changeMessageVisibilityBatch) run(c *call) error {
 	if err := a.check("ChangeMessageVisibilityBatchRequestEntry"); err != nil {
 		return err
 	}
-	for i := range a.entries {
-		e := &a.entries[i]
-		err := c.fails(e.id)
-		if err == nil {
-			err = e.change(q)
+	return q.Batch(func(q *engine.Batch) {
+		for i := range a.entries {
+			e := &a.entries[i]
+			err := c.fails(e.id)
+			if err == nil {
+				err = e.change(q)
+			}
+			if err != nil {
+				a.failures.add(c, e.id, err)
+			}
 		}
-		if err != nil {
-			a.failures.add(c, e.id, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (a *changeMessageVisibilityBatch) answer(w writer) {

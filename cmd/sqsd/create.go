@@ -31,8 +31,16 @@ func readQueueFile(path string) (*queueFile, error) {
 
 // create creates what the file says, through the server itself, so that the file
 // means what the API means. Redrive policies come after all queues, and topics last:
-// a queue may stand before its dead-letter queue. An error begins with the line.
-func (f *queueFile) create(ctx context.Context, server *endpoint) error {
+// a queue may stand before its dead-letter queue. With keep a queue that is there stays as
+// it is. An error begins with the line.
+func (f *queueFile) create(ctx context.Context, server *endpoint, keep bool) error {
+	kept := map[*queueSpec]bool{}
+	for _, p := range f.places {
+		c := server.caller(p.region, p.account)
+		for _, q := range p.queues {
+			kept[q] = keep && c.call(ctx, "GetQueueUrl", map[string]any{"QueueName": q.name}, nil) == nil
+		}
+	}
 	for _, step := range []func(*placeSpec, *caller, *queueSpec) error{
 		func(_ *placeSpec, c *caller, q *queueSpec) error { return q.create(ctx, c) },
 		func(p *placeSpec, c *caller, q *queueSpec) error { return q.setRedrive(ctx, c, p) },
@@ -40,6 +48,9 @@ func (f *queueFile) create(ctx context.Context, server *endpoint) error {
 		for _, p := range f.places {
 			c := server.caller(p.region, p.account)
 			for _, q := range p.queues {
+				if kept[q] {
+					continue
+				}
 				if err := step(p, c, q); err != nil {
 					return &lineError{q.line, fmt.Errorf("queue %s: %w", q.name, err)}
 				}

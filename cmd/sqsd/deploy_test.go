@@ -134,7 +134,7 @@ func TestDeployedCommandLinesAreTaken(t *testing.T) {
 		t.Errorf("it makes the queues %v", got)
 	}
 	for _, m := range regexp.MustCompile(`SQSD_([A-Z_]+)=`).FindAllStringSubmatch(deployed(t, "systemd/sqsd.service"), -1) {
-		if m[1] != "QUEUES" && m[1] != "LOG" {
+		if m[1] != "QUEUES" && m[1] != "LOG" && m[1] != "DATA" {
 			t.Errorf("the unit sets %s", m[0])
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"omnibus/bus/engine"
 	"omnibus/bus/spec"
 	"omnibus/bus/topics"
 )
@@ -18,7 +19,7 @@ import (
 // what of their attributes is not the default, their tags, subscriptions, and queues
 // by name.
 func dump(ctx context.Context, server *endpoint) ([]byte, error) {
-	d := &dumper{ctx: ctx, server: server, scratch: newEndpoint(&config{}), places: map[string]*placeDump{}}
+	d := &dumper{ctx: ctx, server: server, scratch: newEndpoint(&config{}, engine.New(nil)), places: map[string]*placeDump{}}
 	for _, name := range server.Engine().List("") {
 		arn := server.ARN(name)
 		if err := d.queue(arn); err != nil {

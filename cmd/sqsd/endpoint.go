@@ -17,8 +17,8 @@ type endpoint struct {
 	base   string // what links begin with that no request asks for
 }
 
-func newEndpoint(c *config) *endpoint {
-	queues := sqsserver.New(c.options(engine.New(&engine.Options{Lenient: c.lenient})))
+func newEndpoint(c *config, e *engine.Engine) *endpoint {
+	queues := sqsserver.New(c.options(e))
 	topics := snsserver.New(&snsserver.Options{Queues: queues, Region: c.region, Account: c.account, Base: queues.Base})
 	return &endpoint{queues, topics, snsserver.Beside(topics, queues), cmp.Or(c.externalURL, "http://"+c.addr)}
 }

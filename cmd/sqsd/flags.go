@@ -25,6 +25,9 @@ type config struct {
 	region      string
 	account     string
 	queues      string
+	data        string
+	sync        bool
+	report      func(string) // gets what -data has to report; may be nil
 	lenient     bool
 	externalURL string
 	inspect     bool
@@ -39,7 +42,8 @@ type config struct {
 
 const usage = `usage: sqsd [flags]
 
-An SQS endpoint in memory, for the programs of this machine. It uses one processor
+An SQS endpoint for the programs of this machine, in memory, or with -data in a
+directory as well. It uses one processor
 at a time, or as many as GOMAXPROCS in the environment says. Each flag can be given
 in the environment too: -allow-remote as SQSD_ALLOW_REMOTE, and so on.
 
@@ -97,6 +101,8 @@ func parse(args []string, stdout io.Writer) (*config, error) {
 	f.StringVar(&c.region, "region", "us-east-1", "`region` of requests that are not signed")
 	f.StringVar(&c.account, "account", "000000000000", "account `id` of requests whose access key is not 12 digits")
 	f.StringVar(&c.queues, "queues", "", "`file` of queues and topics to create at start, in YAML or JSON")
+	f.StringVar(&c.data, "data", "", "`directory` that queues and messages are kept in: what was answered outlasts the end of sqsd and power cuts; made if need be; default none, and all ends with sqsd")
+	f.BoolVar(&c.sync, "sync", true, "with -data, answer when changes are on the disk; false answers when the system has them, so that a power cut loses the last ones")
 	f.BoolVar(&c.lenient, "lenient", false, "let queues be purged, and names of deleted ones used again, within a minute")
 	f.StringVar(&c.externalURL, "external-url", "", "`URL` that queue URLs begin with; default what a request was sent to, or what a proxy's X-Forwarded-Proto, -Host and -Prefix say")
 	f.BoolVar(&c.inspect, "inspect", false, "serve GET /messages?QueueUrl=…, GET /queues and POST /reset, for tests, beyond loopback too")
@@ -165,6 +171,9 @@ func (c *config) check() error {
 		if c.keys, err = readKeys(c.keysFile); err != nil {
 			return fmt.Errorf("-keys %w", err)
 		}
+	}
+	if !c.sync && c.data == "" {
+		return errors.New("-sync=false is for -data, which is not given")
 	}
 	if c.log != "" {
 		if _, err := newLogger(c.log, io.Discard); err != nil {

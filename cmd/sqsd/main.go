@@ -1,8 +1,10 @@
 // Command sqsd is an SQS endpoint for one machine: package sqsserver over a
-// loopback socket. It keeps queues and messages in memory, so they end with it.
+// loopback socket. It keeps queues and messages in memory, so they end with it, unless
+// -data names a directory to keep them in as well.
 //
 //	sqsd                                    listens on 127.0.0.1:9324
 //	sqsd -queues queues.yaml                creates queues at start
+//	sqsd -data /var/lib/sqsd                keeps queues and messages over kills and power cuts
 //	sqsd -addr 0.0.0.0:9324 -keys keys.ini  lets those in who sign with one of the keys
 //	sqsd -addr 0.0.0.0:9324 -allow-remote   lets all in
 //
@@ -38,6 +40,11 @@
 // With -ui it serves a page at /ui/ that shows the queues live in a browser: package
 // view/web. Other sites' pages cannot use it, whatever -cors allows. Beyond loopback,
 // and with -keys, it asks for a token, which is in the address that sqsd prints.
+//
+// With -data a send, a delete, a change of visibility or of a queue is answered when it is
+// on the disk, one sync for all that wait: docs/durability.md says what that promises, and
+// what a full or broken disk does. Topics are not kept; -queues makes them at each start,
+// and of its queues those that are not there.
 //
 // It uses one processor at a time; GOMAXPROCS in the environment sets another
 // number. Messages of 10 KiB take about 1.1 times their bodies in memory, small ones

@@ -47,12 +47,13 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	remote := c.remote(l.Addr().(*net.TCPAddr).AddrPort().Addr(), stderr)
+	c.report = func(line string) { fmt.Fprintf(stderr, "sqsd: %s: %s\n", c.data, line) }
 	s, err := newService(ctx, c, !remote || c.inspect)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
 	address := "http://" + reachable(l.Addr().(*net.TCPAddr)).String()
-	fmt.Fprintf(stdout, "sqsd: listening on %s, in memory\n", address)
+	fmt.Fprintf(stdout, "sqsd: listening on %s, %s\n", address, c.kept())
 	bus := "BUS_URL=" + cmp.Or(strings.TrimRight(c.externalURL, "/"), address) + "/" + c.account + "/"
 	if names := s.file.names(); len(names) > 0 {
 		fmt.Fprintln(stdout, bus+names[0])
@@ -62,7 +63,18 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 	s.ui = c.newUI(s, remote)
 	c.printUI(stdout, address)
 	conns := newConnections(l, min(maxConns, max(descriptorLimit()-spareDescriptors, 1)))
-	return serve(ctx, conns, c.handler(s, remote, stderr), s.drain)
+	return errors.Join(serve(ctx, conns, c.handler(s, remote, stderr), s.drain), s.close())
+}
+
+// kept says where queues are.
+func (c *config) kept() string {
+	switch {
+	case c.data == "":
+		return "in memory"
+	case c.sync:
+		return "kept in " + c.data
+	}
+	return "kept in " + c.data + ", not synced"
 }
 
 // handler returns what stands before the service, from the outside in: the log, the

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
 
+	"omnibus/bus/engine"
 	"omnibus/view/web"
 	"omnibus/watch/metrics"
 )
@@ -17,13 +19,14 @@ import (
 //	GET /health, /_localstack/health   says that it runs
 //	GET /messages?QueueUrl=…           shows messages without receiving them
 //	GET /queues                        is the file of -queues that makes the queues there are
-//	POST /reset                        brings the state of the start back
+//	POST /reset                        brings the state of the start back, but not with -data
 //	GET /metrics                       has counts of queues and requests, for Prometheus
 //
 // All but the first and the last are for tests, and there only if inspect says so; the
 // last is there with -metrics too.
 type service struct {
 	config  *config
+	data    *engine.Engine // that of -data, or nil
 	file    *queueFile
 	inspect bool
 	server  atomic.Pointer[endpoint] // a reset puts another in its place
@@ -46,7 +49,29 @@ func newService(ctx context.Context, c *config, inspect bool) (*service, error) 
 			return nil, err
 		}
 	}
-	return s, s.reset(ctx)
+	if c.data != "" {
+		var err error
+		if s.data, err = c.openData(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.reset(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// openData opens the directory of -data.
+func (c *config) openData() (*engine.Engine, error) {
+	return engine.Open(c.data, &engine.Options{Lenient: c.lenient, NoSync: !c.sync, Report: c.report})
+}
+
+// close writes what is left to be written to the directory of -data.
+func (s *service) close() error {
+	if s.data == nil {
+		return nil
+	}
+	return s.data.Close()
 }
 
 // reset puts a new server with the queues of the file in the place of what there
@@ -54,8 +79,12 @@ func newService(ctx context.Context, c *config, inspect bool) (*service, error) 
 func (s *service) reset(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	server := newEndpoint(s.config)
-	if err := s.file.create(ctx, server); err != nil {
+	e := s.data
+	if e == nil {
+		e = engine.New(&engine.Options{Lenient: s.config.lenient})
+	}
+	server := newEndpoint(s.config, e)
+	if err := s.file.create(ctx, server, s.data != nil); err != nil {
 		return fmt.Errorf("%s:%w", s.config.queues, err)
 	}
 	if s.draining {
@@ -93,6 +122,8 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		writeJSON(w, string(text))
+	case s.inspect && path == "/reset" && r.Method == http.MethodPost && s.data != nil:
+		failure{http.StatusConflict, "UnsupportedOperation", "UnsupportedOperation"}.answer(w, r, "POST /reset is not there with -data, whose directory outlasts it; purge or delete the queues, or start sqsd without -data")
 	case s.inspect && path == "/reset" && r.Method == http.MethodPost:
 		if err := s.reset(r.Context()); err != nil {
 			failure{http.StatusInternalServerError, "InternalFailure", "InternalFailure"}.answer(w, r, err.Error())
