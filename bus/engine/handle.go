@@ -338,8 +338,12 @@ func (q *Queue) setTimer() {
 	if q.waiters.Len() == 0 {
 		return
 	}
-	if m, at := q.state.next(); m != nil {
-		q.timer = time.AfterFunc(time.Duration(at-q.engine.clock.tick()), q.wake)
+	m, at := q.state.next()
+	if m == nil {
+		return
+	}
+	if d := time.Duration(at - q.engine.clock.tick()); d <= spec.MaxWait { // else all who wait now will have left
+		q.timer = time.AfterFunc(d, q.wake)
 	}
 }
 

@@ -254,7 +254,7 @@ func TestNoTimerOutlivesTheWaits(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			e := New(nil)
 			q := create(t, e, "q", spec.QueueSettings{})
-			send(t, q, Message{Body: "later", Delay: new(15 * time.Minute)})
+			send(t, q, Message{Body: "later", Delay: new(20 * time.Second)})
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			w := waiting(ctx, q, ReceiveRequest{})
@@ -276,6 +276,25 @@ func TestNoTimerOutlivesTheWaits(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestThereIsNoTimerForWhatComesAfterAllWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := create(t, New(nil), "q", spec.QueueSettings{})
+		send(t, q, Message{Body: "later", Delay: new(21 * time.Second)})
+		first := waiting(t.Context(), q, ReceiveRequest{})
+		if timer, _ := pending(q); timer {
+			t.Error("a timer runs though the wait ends before it")
+		}
+		time.Sleep(2 * time.Second)
+		second := waiting(t.Context(), q, ReceiveRequest{})
+		if got := <-first; len(got.deliveries) > 0 || got.err != nil {
+			t.Errorf("the first receive got %q, %v", bodies(got.deliveries), got.err)
+		}
+		if got := <-second; bodies(got.deliveries) != "later" || got.err != nil {
+			t.Errorf("the second receive got %q, %v", bodies(got.deliveries), got.err)
+		}
+	})
 }
 
 func TestQueueCanBeUsedInOneBubbleAfterTheOther(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,18 +99,15 @@ func BenchmarkEndToEnd(b *testing.B) {
 				defer q.Shutdown(context.Background())
 				b.ReportAllocs()
 				b.ResetTimer()
-				var behind atomic.Int64
+				behind := make(chan struct{}, mostBehind)
 				pass(b, n, func() error {
-					for behind.Load() > mostBehind {
-						time.Sleep(10 * time.Microsecond)
-					}
-					behind.Add(1)
+					behind <- struct{}{}
 					return q.Topic.Send(b.Context(), &pubsub.Message{Body: benchBody})
 				}, func() error {
 					m, err := q.Subscription.Receive(b.Context())
 					if err == nil {
 						m.Ack()
-						behind.Add(-1)
+						<-behind
 					}
 					return err
 				})
