@@ -20,7 +20,7 @@ import (
 // receive, change and delete; some syncs fail before. What was answered is so
 // afterwards.
 func TestWhatWasAnsweredSurvivesPowerCuts(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			l := &ledger{sent: map[string]bool{}, deleted: map[string]bool{}, unsure: map[string]bool{}}
@@ -36,7 +36,7 @@ func TestWhatWasAnsweredSurvivesPowerCuts(t *testing.T) {
 				}
 				disk = disk.Restart(random)
 			}
-			e, err := openOn(disk, nil)
+			e, err := openOn(disk, &Options{reserve: 100})
 			if err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
@@ -280,7 +280,7 @@ func TestAFailedSyncRefusesChangesUntilABaseIsOnTheDisk(t *testing.T) {
 
 func reopen(t *testing.T, disk *memdisk.Disk) *Engine {
 	t.Helper()
-	e, err := openOn(disk, nil)
+	e, err := openOn(disk, &Options{reserve: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type restorer struct {
 // restored is a queue that is being restored.
 type restored struct {
 	queueRecord
-	messages map[uint64]*message
+	messages directory
 	dedup    map[string]restoredDedup
 	attempts map[string]attempt
 }
@@ -102,13 +102,17 @@ func (r *restorer) ofQueue(kind recordKind, in *recordReader) error {
 		in.state(m)
 		in.message(m)
 		if q.messages != nil && in.err == nil {
-			q.messages[m.seq] = m
+			if old := q.messages.get(m.seq); old != nil {
+				*old = *m
+			} else {
+				q.messages.add(m)
+			}
 			q.Order = max(q.Order, m.seq)
 			r.engine.IDs = max(r.engine.IDs, m.id)
 			r.now = max(r.now, m.sent, m.taken)
 		}
 	case recordState:
-		m := q.messages[in.uvarint()]
+		m := q.messages.get(in.uvarint())
 		if m == nil {
 			m = &r.unknown
 			if r.begun && !r.inBase && in.err == nil {
@@ -118,7 +122,9 @@ func (r *restorer) ofQueue(kind recordKind, in *recordReader) error {
 		in.state(m)
 		r.now = max(r.now, m.taken)
 	case recordNoMessage:
-		delete(q.messages, in.uvarint())
+		if m := q.messages.get(in.uvarint()); m != nil {
+			q.messages.remove(m)
+		}
 	case recordClear:
 		if q.messages != nil {
 			q.clear()
@@ -155,7 +161,7 @@ func (r *restorer) queue(q queueRecord) {
 }
 
 func (q *restored) clear() {
-	q.messages, q.dedup, q.attempts = map[uint64]*message{}, map[string]restoredDedup{}, map[string]attempt{}
+	q.messages, q.dedup, q.attempts = directory{}, map[string]restoredDedup{}, map[string]attempt{}
 }
 
 // restore gives a new engine what was read.
@@ -194,8 +200,15 @@ const restoredLane = math.MinInt64
 // restore fills a new queue, and returns about how many bytes that takes in a base.
 func (q *queue) restore(from *restored) (size int64) {
 	q.purged, q.order = from.Purged, from.Order
-	messages := slices.SortedFunc(maps.Values(from.messages), func(a, b *message) int { return cmp.Compare(a.seq, b.seq) })
-	for _, m := range messages {
+	var messages []*message
+	for _, number := range slices.Sorted(maps.Keys(from.messages)) {
+		for _, m := range from.messages[number].messages {
+			if m != nil {
+				messages = append(messages, m)
+			}
+		}
+	}
+	for _, m := range messages { // in the order in which they came
 		size += int64(spec.MessageSize(m.body, m.attrs)) + 64
 		q.readmit(m)
 	}

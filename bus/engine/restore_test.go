@@ -20,7 +20,7 @@ func TestModelAcrossKills(t *testing.T) {
 				disk := &memdisk.Disk{}
 				m := newMachine(t, suffix, openForTest(t, disk, rapid.Bool().Draw(t, "lenient")))
 				m.disk = disk
-				m.run(t, 4)
+				m.run(t, 2)
 			})
 		}))
 	}
