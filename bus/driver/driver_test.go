@@ -111,6 +111,7 @@ func TestErrorCodes(t *testing.T) {
 		gcerrors.AlreadyExists:      {spec.QueueNameExists},
 		gcerrors.FailedPrecondition: {spec.PurgeQueueInProgress, spec.MessageNotInflight},
 		gcerrors.ResourceExhausted:  {spec.OverLimit},
+		gcerrors.Internal:           {spec.ServiceUnavailable},
 		gcerrors.Unimplemented:      {fmt.Errorf("x: %w", errors.ErrUnsupported)},
 		gcerrors.Canceled:           {context.Canceled},
 		gcerrors.DeadlineExceeded:   {context.DeadlineExceeded},

@@ -31,6 +31,7 @@ var codes = map[spec.Code]gcerrors.ErrorCode{
 	spec.QueueNameExists:              gcerrors.AlreadyExists,
 	spec.QueueDoesNotExist:            gcerrors.NotFound,
 	spec.OverLimit:                    gcerrors.ResourceExhausted,
+	spec.ServiceUnavailable:           gcerrors.Internal,
 }
 
 // A Coder is an error that knows its code, as the errors of a service do that has

@@ -211,6 +211,49 @@ func TestAFullDiskRefusesSendsServesTheRestAndRecovers(t *testing.T) {
 	})
 }
 
+// A disk that is full of what is not needed any more is not so for long.
+func TestADiskFullOfHistoryIsFreed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &memdisk.Disk{}
+		e, err := openOn(disk, &Options{reserve: 10_000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := e.Create("donors", spec.QueueSettings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk.SetRoom(30_000)
+		for err == nil {
+			_, err = q.Send(Message{Body: strings.Repeat("x", 1000)})
+		}
+		for {
+			got, err := q.Take(t.Context(), ReceiveRequest{Max: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) == 0 {
+				break
+			}
+			for i := range got {
+				if err := q.DeleteTaken([]*Taken{&got[i]}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for range 2 { // one writes what is held elsewhere, the next finds that there is room
+			time.Sleep(retryEvery)
+			_, err = q.Send(Message{Body: "again"})
+		}
+		if err != nil {
+			t.Fatalf("with all messages deleted: %v", err)
+		}
+		if got := heldBodies(t, mustQueue(t, reopen(t, disk.Kill()), "donors")); len(got) != 1 {
+			t.Errorf("after a kill there is %q", got)
+		}
+	})
+}
+
 func TestADiskFullToTheLastRefusesAllChangesAndRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &memdisk.Disk{}

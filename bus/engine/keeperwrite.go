@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"omnibus/bus/journal"
+	"omnibus/bus/spec"
 )
 
 // writeOut writes what has been added, and returns up to which record all is on the
@@ -13,23 +14,20 @@ func (k *keeper) writeOut() (done uint64, err error) {
 	if k.log.Broken() {
 		return k.beginAnew()
 	}
-	if k.log.Low() {
-		k.restock()
-	}
+	begin, chunk := k.baseIsDue()
 	if k.pending != nil {
 		if err := k.log.Append(k.pending); err != nil {
 			return 0, err
 		}
 		done, k.pending = k.last, nil
 	}
-	begin := false
-	if k.base == nil && !k.log.Low() && k.log.Size() > k.slack+2*k.baseSize {
+	if begin {
 		if k.mark, err = k.log.Mark(); k.log.Broken() {
 			return done, err
 		}
 		begin = err == nil // else there is no room for one now
 	}
-	frame, end, based := k.take(begin, k.chunk)
+	frame, end, based := k.take(begin, chunk)
 	if len(frame) > journal.FrameHead {
 		if err := k.log.Append(frame); err != nil {
 			k.pending, k.last = frame, end
@@ -44,6 +42,54 @@ func (k *keeper) writeOut() (done uint64, err error) {
 		k.baseSize = k.log.Size() // also where it could not be cut: not to begin another at once
 	}
 	return end, nil
+}
+
+// baseIsDue reports whether a base is to begin, and how much of one to write with each
+// frame. On a full disk, one that the reserve has room for is written at once, to get rid of
+// what came before; whether there is room for more is tried now and then.
+func (k *keeper) baseIsDue() (due bool, chunk int) {
+	now := time.Now()
+	switch {
+	case k.base != nil && k.log.Low(): // it would use up the reserve
+		k.engine.mu.Lock()
+		k.dropBase()
+		k.engine.mu.Unlock()
+		return false, k.chunk
+	case k.base != nil:
+		return false, k.chunk
+	case !k.log.Low():
+		return k.log.Size() > k.slack+2*k.baseSize, k.chunk
+	case now.Sub(k.restocked) < retryEvery:
+		return false, k.chunk
+	}
+	k.restocked = now
+	if k.log.Restock() == nil {
+		return false, k.chunk
+	}
+	room := int64(k.log.Reserve() / 2)
+	size := k.engine.size(room)
+	return size < room && k.log.Size() > 2*size+room, int(2 * room)
+}
+
+// size returns about how many bytes a base takes, at least if it is less than most.
+func (e *Engine) size(most int64) (n int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, q := range e.queues {
+		n += 1000 + 100*int64(len(q.state.dedup.ids))
+		for _, l := range q.state.age.byKey {
+			for m := l.head; m != nil && n < most; m = m.links[bySent].next {
+				n += m.recordSize()
+			}
+		}
+	}
+	return n
+}
+
+// recordSize returns about how many bytes a message takes in the journal.
+func (m *message) recordSize() int64 {
+	x := m.extras()
+	return int64(spec.MessageSize(m.body, m.attrs) + len(x.group) + len(x.dedup) + len(x.trace) + len(x.source) + 64)
 }
 
 // take returns the next frame and the last record in it. While a base is being
@@ -105,14 +151,6 @@ func (k *keeper) beginAnew() (done uint64, err error) {
 	}
 	k.baseSize = k.log.Size()
 	return done, nil
-}
-
-// restock fills the log's reserve, if that has not been tried just now.
-func (k *keeper) restock() {
-	if now := time.Now(); now.Sub(k.restocked) >= retryEvery {
-		k.restocked = now
-		_ = k.log.Restock() // an error is that the disk is full, still
-	}
 }
 
 // tell reports that writing has begun to fail or to work. mu is held.

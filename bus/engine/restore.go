@@ -8,8 +8,6 @@ import (
 	"math"
 	"slices"
 	"time"
-
-	"omnibus/bus/spec"
 )
 
 // restorer makes an engine of what its journal says.
@@ -209,7 +207,7 @@ func (q *queue) restore(from *restored) (size int64) {
 		}
 	}
 	for _, m := range messages { // in the order in which they came
-		size += int64(spec.MessageSize(m.body, m.attrs)) + 64
+		size += m.recordSize()
 		q.readmit(m)
 	}
 	sorted := func(less func(a, b *message) int) []*message {

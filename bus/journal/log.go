@@ -244,6 +244,9 @@ func (l *Log) Broken() bool { return l.broken != nil }
 // Low reports whether the reserve is in use: the disk is full.
 func (l *Log) Low() bool { return l.low }
 
+// Reserve returns how many bytes are held in reserve, when there is room.
+func (l *Log) Reserve() int { return l.opts.Reserve }
+
 // Restock fills the reserve again, when there is room for twice of it.
 func (l *Log) Restock() error {
 	f, err := l.fs.Create(reserveName)
