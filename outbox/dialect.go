@@ -31,12 +31,14 @@ func (d Dialect) String() string {
 }
 
 // now returns an expression for the time in milliseconds since 1970: of the server, so
-// that the clocks of relays do not matter, or of the process, where there is no server.
+// that the clocks of relays do not matter, or of the process, where there is no server. It
+// is the same throughout a statement: were it not, a message could become due while those
+// behind it in its group are looked at.
 func (d Dialect) now() string {
 	if d == SQLite {
 		return fmt.Sprint(time.Now().UnixMilli())
 	}
-	return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+	return "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)"
 }
 
 // types returns the words for a number that counts rows, and for bytes.

@@ -93,7 +93,11 @@ type row struct {
 	stored   stored
 	attempts int           // that failed
 	age      time.Duration // since Put
+	fetched  time.Time     // when it had that
 }
+
+// waited returns the time since Put.
+func (r *row) waited() time.Duration { return r.age + time.Since(r.fetched) }
 
 // message returns the message of a row, to be sent to q.
 func (r *row) message(q *bus.Queue) (*pubsub.Message, error) {
@@ -117,7 +121,7 @@ func (r *row) message(q *bus.Queue) (*pubsub.Message, error) {
 		m.Metadata[workers.DeduplicationID] = r.stored.deduplication
 	}
 	if d.Delay != nil {
-		bus.Delay(m, remaining(*d.Delay, r.age))
+		bus.Delay(m, remaining(*d.Delay, r.waited()))
 	}
 	if d.TraceHeader != "" {
 		bus.TraceHeader(m, d.TraceHeader)

@@ -81,10 +81,10 @@ type Relay struct {
 
 // Sent tells of a message that was sent.
 type Sent struct {
-	ID            string // message id, "" if the backend does not tell
-	Deduplication string // what is the same for all that is sent of this one
-	Body          []byte // as it was put
-	Waited        time.Duration
+	ID            string        // message id, "" if the backend does not tell
+	Deduplication string        // what is the same for all that is sent of this one
+	Body          []byte        // as it was put
+	Waited        time.Duration // from Put to the queue's answer
 }
 
 // Aside tells of a message that was set aside, since it can never be sent.

@@ -34,6 +34,7 @@ func (r *relaying) round(ctx, outlasting context.Context) (did, error) {
 		return little, r.unless(ctx, err)
 	}
 	if mine, err := r.hold(asking); err != nil || !mine {
+		clear(r.failing) // which the other one tries again
 		return little, r.unless(ctx, err)
 	}
 	rows, err := r.fetch(asking)
@@ -72,7 +73,7 @@ func (r *relaying) fetch(ctx context.Context) ([]*row, error) {
 	defer rows.Close()
 	var all []*row
 	for rows.Next() {
-		m := new(row)
+		m := &row{fetched: time.Now()}
 		var age int64
 		if err := rows.Scan(&m.id, &m.stored.group, &m.stored.deduplication, &m.stored.body, &m.stored.details, &m.attempts, &age); err != nil {
 			return nil, fmt.Errorf("outbox: read a message: %w", err)
@@ -176,9 +177,9 @@ func (r *relaying) sendWave(ctx context.Context, wave []*row) []error {
 	for i, row := range wave {
 		if errs[i] == nil {
 			r.sent.Add(1)
-			r.measures.sent(ctx, row.age)
+			r.measures.sent(ctx, row.waited())
 			if r.OnSent != nil {
-				r.OnSent(Sent{ID: told[i].ID, Deduplication: row.stored.deduplication, Body: row.stored.body, Waited: row.age})
+				r.OnSent(Sent{ID: told[i].ID, Deduplication: row.stored.deduplication, Body: row.stored.body, Waited: row.waited()})
 			}
 		}
 	}

@@ -348,7 +348,7 @@ func TestARelayThatDiedIsReplacedWhenItsLeaseEnds(t *testing.T) {
 		q := p.queue("orphan", bus.QueueSettings{})
 		p.put("orphan", text("left"))
 		r := p.relay(q)
-		now := "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+		now := "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)"
 		if p.box.Dialect == outbox.SQLite {
 			now = fmt.Sprint(time.Now().UnixMilli())
 		}
