@@ -31,16 +31,15 @@
 //
 // Messages of one group (see [bus.Group]) are sent in their order: what was put after
 // another message's transaction was committed, or after it in the same transaction, is
-// sent after it. Of two transactions at the same time either may be first. One that cannot
-// be sent now holds back its group and nothing else, but that its place in a batch is
-// empty; one that can never be sent is set aside, and its group goes on without it.
-// Messages without a group have no order.
+// sent after it. Of two transactions at the same time either may be first. A message that
+// cannot be sent now holds back its group, and nothing else; one that can never be sent is
+// set aside, and its group goes on without it. Messages without a group have no order.
 //
 // # What it does not promise
 //
-// A relay that was stopped for longer than its lease, as with its machine, may send for a
-// moment what the next one sends too. The order of what is sent again is that of the
-// relay, so that on a standard queue an old message may come after a newer one.
+// A relay that stands still for longer than its lease, as with its machine, may send for a
+// moment what the next one sends too. What is sent twice may come again after newer
+// messages of its group, where the queue does not drop it.
 //
 // # PostgreSQL and SQLite
 //

@@ -42,6 +42,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -113,12 +114,13 @@ func (b *Bodies) Prepare(ctx context.Context, _ int, m *pubsub.Message) error {
 
 // Offload stores the body of a message that is about to be sent and puts the reference in
 // its place, if the message is above the limit. Such a message may have nine attributes of
-// its own. Call it once for a message, after its attributes are set.
+// its own. Call it after the message's attributes are set. A message that is a reference
+// already is left as it is.
 func (b *Bodies) Offload(ctx context.Context, m *pubsub.Message) error {
 	if err := b.check(); err != nil {
 		return err
 	}
-	size, attributes := measure(m)
+	size, names := measure(m)
 	limit := b.Limit
 	if limit == 0 {
 		limit = spec.MaxMessageBytes
@@ -126,13 +128,17 @@ func (b *Bodies) Offload(ctx context.Context, m *pubsub.Message) error {
 	if size <= limit {
 		return nil
 	}
-	for _, name := range []string{SizeAttribute, LegacySizeAttribute} {
-		if _, taken := m.Metadata[name]; taken {
-			return workers.Permanent(fmt.Errorf("claimcheck: the message has the attribute %s, which is that of a reference", name))
+	for _, mark := range []string{SizeAttribute, LegacySizeAttribute} {
+		if !slices.Contains(names, mark) {
+			continue
 		}
+		if _, err := parse(m.Body); err == nil {
+			return nil // it was called before
+		}
+		return workers.Permanent(fmt.Errorf("claimcheck: the message has the attribute %s, which is that of a reference, and another body", mark))
 	}
-	if attributes > mostOwn {
-		return workers.Permanent(fmt.Errorf("claimcheck: the message is large and has %d attributes; %d are allowed, beside %s", attributes, mostOwn, SizeAttribute))
+	if len(names) > mostOwn {
+		return workers.Permanent(fmt.Errorf("claimcheck: the message is large and has %d attributes; %d are allowed, beside %s", len(names), mostOwn, SizeAttribute))
 	}
 	var id [16]byte
 	rand.Read(id[:])
@@ -149,13 +155,17 @@ func (b *Bodies) Offload(ctx context.Context, m *pubsub.Message) error {
 	return nil
 }
 
-// measure returns the size of a message as SQS counts it, and its attributes. What a
-// BeforeSend sets that knows other types than those of package bus does not count.
-func measure(m *pubsub.Message) (size, attributes int) {
+// measure returns the size of a message as SQS counts it, and the names of its
+// attributes. What a BeforeSend sets that knows other types than those of package bus does
+// not count.
+func measure(m *pubsub.Message) (size int, names []string) {
 	o, _ := driver.CollectSendOptions(m.BeforeSend)
 	body, attrs := driver.Encode(m.Body, m.Metadata, &o)
-	attrs = append(attrs, o.Attributes...)
-	return spec.MessageSize(body, attrs), len(m.Metadata) + len(o.Attributes)
+	names = slices.Collect(maps.Keys(m.Metadata))
+	for _, a := range o.Attributes {
+		names = append(names, a.Name)
+	}
+	return spec.MessageSize(body, append(attrs, o.Attributes...)), names
 }
 
 // Restore returns middleware that lets handlers see bodies where references travelled,

@@ -148,8 +148,10 @@ func TestABodyStaysWhileItsMessageIsNotAcknowledged(t *testing.T) {
 		q := p.queue("retried", bus.QueueSettings{})
 		for _, body := range []string{"later", "never"} {
 			m := &pubsub.Message{Body: []byte(body)}
-			if err := p.bodies.Offload(t.Context(), m); err != nil {
-				t.Fatal(err)
+			for range 2 { // the second time it is a reference already
+				if err := p.bodies.Offload(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if err := q.Topic.Send(t.Context(), m); err != nil {
 				t.Fatal(err)

@@ -17,11 +17,11 @@
 //
 // On DynamoDB the table has the partition key Key, of type String, and no sort key; keys
 // have 2,048 bytes at most. Make Expires its time-to-live attribute, and what is over is
-// deleted for you, within a few days; without that the table grows. Without consistent
-// reads a key may seem to be free that is not, which costs a request and nothing else. A
-// message costs two writes and one or two reads, and another read and write for each third
-// of DeduplicateOptions.Hold that its handler runs. The policy needs dynamodb:GetItem,
-// PutItem, and DeleteItem on the table.
+// deleted for you, within a few days; without that the table grows. Let reads be
+// consistent: a late one never gives a key to two, but may have a handler ended that still
+// has its key. A message costs two writes and one read, and another of each for each third
+// of DeduplicateOptions.Hold that its handler runs. The policy needs
+// dynamodb:DescribeTable, BatchGetItem, PutItem and DeleteItem on the table.
 //
 // # What it promises
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -184,4 +185,33 @@ func TestACollectionIsOpenedByItsURL(t *testing.T) {
 	if _, err := docdedup.Open(t.Context(), "nowhere://dedup"); err == nil {
 		t.Error("a scheme that nobody knows was opened")
 	}
+}
+
+func TestWhatWasHandledOutlivesTheProcessWhereTheCollectionDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "dedup")
+		open := func() *docstore.Collection {
+			c, err := memdocstore.OpenCollection("Key", &memdocstore.Options{Filename: file})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		c := open()
+		s := docdedup.New(c)
+		claim(t, s, "in hand", "one", time.Minute)
+		if err := errors.Join(s.Handled(t.Context(), "handled", time.Hour), c.Close()); err != nil {
+			t.Fatal(err)
+		}
+		c = open()
+		defer c.Close()
+		s = docdedup.New(c)
+		if a, b := claim(t, s, "handled", "two", time.Minute), claim(t, s, "in hand", "two", time.Minute); a != workers.Duplicate || b != workers.Held {
+			t.Errorf("the claims are %v and %v", a, b)
+		}
+		time.Sleep(time.Minute)
+		if c := claim(t, s, "in hand", "two", time.Minute); c != workers.Claimed {
+			t.Errorf("what a process left in hand cannot be claimed: %v", c)
+		}
+	})
 }
