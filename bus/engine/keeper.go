@@ -22,10 +22,10 @@ type keeper struct {
 	chunk  int   // about how much of a base is written with each frame
 
 	// Guarded by the engine's lock.
-	buf  []byte // the next frame
-	end  uint64 // records added so far
-	base *baseWalk
-	step step // of the clock, the latest that was written down
+	buf  []byte    // the next frame
+	end  uint64    // records added so far
+	base *baseWalk // changed by whoever writes only
+	step step      // of the clock, the latest that was written down
 
 	mu      sync.Mutex // guards all below
 	written *sync.Cond // of mu: a write has ended

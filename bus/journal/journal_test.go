@@ -316,3 +316,27 @@ func TestADirectoryIsOfOneProcess(t *testing.T) {
 	defer d.Close()
 	wantFrames(t, mustOpen(t, d), "one")
 }
+
+// Without syncs a power cut loses the latest frames, and no earlier ones.
+func TestWithoutSyncsAPowerCutLeavesABeginning(t *testing.T) {
+	for seed := range uint64(100) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		disk := &memdisk.Disk{}
+		l, err := journal.Open(disk, journal.Options{NoSync: true, Reserve: 1000}, func([]byte) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		o := &opened{Log: l}
+		for i := range 20 {
+			all = append(all, fmt.Sprint("frame ", i))
+			o.mustAppend(t, all[i])
+		}
+		if o, err = open(disk.Restart(random)); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if !slices.Equal(o.frames, all[:len(o.frames)]) {
+			t.Fatalf("seed %d: read %q", seed, o.frames)
+		}
+	}
+}

@@ -26,6 +26,8 @@ import (
 	"os"
 	"os/signal"
 	"time"
+
+	"omnibus/strangers/process"
 )
 
 // An endpoint is a server to be measured.
@@ -65,7 +67,7 @@ func run(ctx context.Context) error {
 			return fmt.Errorf("%d messages are no whole number of batches of %d", n, batchSize)
 		}
 	}
-	if err := onlyLoopback(); err != nil {
+	if err := process.OnlyLoopback(); err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -89,19 +91,4 @@ func run(ctx context.Context) error {
 		return err
 	}
 	return report(os.Stdout, all, *check)
-}
-
-// onlyLoopback returns an error if others could reach this machine, or network
-// namespace, by one of its interfaces.
-func onlyLoopback() error {
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		return err
-	}
-	for _, i := range interfaces {
-		if i.Flags&net.FlagLoopback == 0 {
-			return fmt.Errorf("interface %s is here, and fauxqs would listen on it; run this in a network namespace that has only loopback", i.Name)
-		}
-	}
-	return nil
 }

@@ -20,12 +20,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"omnibus/strangers/process"
 )
 
 const (
 	bodySize     = 200
 	batchSize    = 10
-	clockTick    = 10 * time.Millisecond // of /proc/PID/stat, on Linux
 	wakeSamples  = 30
 	startSamples = 5
 )
@@ -351,18 +352,7 @@ func (s *server) wakeUp(ctx context.Context) (median, worst time.Duration, err e
 
 // processorTime returns what the server has used of processors so far.
 func (s *server) processorTime() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	_, after, _ := bytes.Cut(text, []byte(") ")) // the name before it may hold spaces
-	fields := strings.Fields(string(after))
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat is %q", s.cmd.Process.Pid, text)
-	}
-	user, errUser := strconv.Atoi(fields[11])
-	system, errSystem := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * clockTick, errors.Join(errUser, errSystem)
+	return process.ProcessorTime(s.cmd.Process.Pid)
 }
 
 // resident reads how many bytes of memory the server has resident.

@@ -18,10 +18,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
+
+	"omnibus/strangers/process"
 )
 
 func main() {
@@ -50,7 +51,7 @@ func run(ctx context.Context) error {
 	if l.clients < 1 || l.messages%(l.clients*batchSize) != 0 || l.theirs < l.clients*batchSize {
 		return fmt.Errorf("%d messages are no whole number of batches of %d for each of %d clients", l.messages, batchSize, l.clients)
 	}
-	if err := onlyLoopback(); err != nil {
+	if err := process.OnlyLoopback(); err != nil {
 		return err
 	}
 	work, err := os.MkdirTemp(*dir, "durable")
@@ -73,19 +74,4 @@ func run(ctx context.Context) error {
 		all = append(all, f)
 	}
 	return report(os.Stdout, all, *check)
-}
-
-// onlyLoopback returns an error if others could reach this machine, or network
-// namespace, by one of its interfaces.
-func onlyLoopback() error {
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		return err
-	}
-	for _, i := range interfaces {
-		if i.Flags&net.FlagLoopback == 0 {
-			return fmt.Errorf("interface %s is here, and fauxqs would listen on it; run this in a network namespace that has only loopback", i.Name)
-		}
-	}
-	return nil
 }
