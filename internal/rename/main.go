@@ -3,8 +3,9 @@
 //
 //	go run ./internal/rename example.com/you/omnibus
 //
-// It changes go.mod, the imports, and where code, comments and documents name a
-// package of the module by its whole path. To rename it back restores every file.
+// It changes go.mod, the imports, the modules within that replace this one by its
+// directory, and where code, comments and documents name a package of the module by its
+// whole path. To rename it back restores every file.
 package main
 
 import (
@@ -65,13 +66,16 @@ func replace(dir, to string) (changed int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	required := regexp.MustCompile(`(?m)(^|[ \t])` + regexp.QuoteMeta(from) + `( v0\.0\.0$| => )`)
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata" || d.Name() == "node_modules"):
 			return filepath.SkipDir
-		case filepath.Ext(path) != ".go" && filepath.Ext(path) != ".md":
+		case path == filepath.Join(dir, "go.mod"):
+			return nil // done above
+		case d.Name() != "go.mod" && filepath.Ext(path) != ".go" && filepath.Ext(path) != ".md":
 			return nil
 		}
 		old, err := os.ReadFile(path)
@@ -79,6 +83,9 @@ func replace(dir, to string) (changed int, err error) {
 			return err
 		}
 		text := packages.ReplaceAll(old, []byte("${1}"+to+"${2}"))
+		if d.Name() == "go.mod" { // of a module within, such as examples/service
+			text = required.ReplaceAll(text, []byte("${1}"+to+"${2}"))
+		}
 		if filepath.Ext(path) == ".go" {
 			if text, err = goFile(path, text, from, to); err != nil {
 				return err

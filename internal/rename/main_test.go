@@ -47,12 +47,13 @@ var before = map[string]string{
 	"bus/bus.go":  "package bus\n\nimport (\n\t\"fmt\"\n\n\t\"omnibus\"\n\t\"omnibus/bus/driver\" // a driver\n\t\"z.org/z\"            // another\n)\n\nvar s = \"omnibus\"\n",
 	"README.md":   "# omnibus\n\n\t\"omnibus/bus\"\n\ngo run ./cmd/omnibus lab; see github.com/other/omnibus/bus and omnibus/business.\n",
 	"cmd/note.md": "nothing of it\n",
+	"in/go.mod":   "module in\n\nrequire (\n\tother.org/omnibus v0.0.0\n\tomnibus v0.0.0\n)\n\nreplace omnibus => ..\n",
 }
 
 func TestRenameChangesThePathWhereverItStands(t *testing.T) {
 	dir := write(t, before)
-	if n, err := rename(dir, "example.com/you/queues"); err != nil || n != 4 {
-		t.Fatalf("%d files changed, %v; want 4", n, err)
+	if n, err := rename(dir, "example.com/you/queues"); err != nil || n != 5 {
+		t.Fatalf("%d files changed, %v; want 5", n, err)
 	}
 	want := map[string]string{
 		"go.mod":      "module example.com/you/queues\n\ngo 1.26.0\n",
@@ -60,6 +61,7 @@ func TestRenameChangesThePathWhereverItStands(t *testing.T) {
 		"bus/bus.go":  "package bus\n\nimport (\n\t\"fmt\"\n\n\t\"example.com/you/queues\"\n\t\"example.com/you/queues/bus/driver\" // a driver\n\t\"z.org/z\"                           // another\n)\n\nvar s = \"omnibus\"\n",
 		"README.md":   "# omnibus\n\n\t\"example.com/you/queues/bus\"\n\ngo run ./cmd/omnibus lab; see github.com/other/omnibus/bus and omnibus/business.\n",
 		"cmd/note.md": before["cmd/note.md"],
+		"in/go.mod":   "module in\n\nrequire (\n\tother.org/omnibus v0.0.0\n\texample.com/you/queues v0.0.0\n)\n\nreplace example.com/you/queues => ..\n",
 	}
 	for name, got := range read(t, dir) {
 		if got != want[name] {
