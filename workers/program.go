@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -109,13 +110,23 @@ func (p *Program) validate() error {
 	if len(p.Parts) == 0 {
 		return errors.New("workers: there are no parts to run")
 	}
+	seen := map[any]bool{}
 	for i, w := range p.Parts {
 		part, ok := w.(Part)
-		if w == nil || ok && part.Worker == nil {
-			return fmt.Errorf("workers: part %d of %d is nil", i+1, len(p.Parts))
+		if ok {
+			w = part.Worker
 		}
-		if part.Stage < ByType || part.Stage > Serving {
+		v := reflect.ValueOf(w)
+		pointer := v.Kind() == reflect.Pointer
+		switch {
+		case w == nil || pointer && v.IsNil():
+			return fmt.Errorf("workers: part %d of %d is nil", i+1, len(p.Parts))
+		case part.Stage < ByType || part.Stage > Serving:
 			return fmt.Errorf("workers: part %d of %d has the stage %d; use Intake, Sending, Handling or Serving", i+1, len(p.Parts), part.Stage)
+		case pointer && seen[w]:
+			return fmt.Errorf("workers: part %d of %d is there twice; a worker runs once", i+1, len(p.Parts))
+		case pointer:
+			seen[w] = true
 		}
 	}
 	return notNegative("Program", "StopTimeout", p.StopTimeout)

@@ -211,11 +211,13 @@ func TestErrorsNameTheQueuesOfParts(t *testing.T) {
 }
 
 func TestAProgramRefusesBadSettings(t *testing.T) {
-	fine := part(func(context.Context) error { t.Error("a part runs"); return nil })
+	fine, once := part(func(context.Context) error { t.Error("a part runs"); return nil }), new(workers.Consumer)
 	for want, p := range map[string]*workers.Program{
-		"there are no parts to run": {},
-		"part 2 of 2 is nil":        {Parts: []workers.Worker{fine, nil}},
-		"part 1 of 1 is nil":        {Parts: []workers.Worker{workers.Part{Name: "x"}}},
+		"there are no parts to run":                      {},
+		"part 2 of 2 is nil":                             {Parts: []workers.Worker{fine, nil}},
+		"part 1 of 1 is nil":                             {Parts: []workers.Worker{workers.Part{Name: "x"}}},
+		"part 3 of 3 is nil":                             {Parts: []workers.Worker{fine, fine, (*workers.Consumer)(nil)}},
+		"part 2 of 2 is there twice; a worker runs once": {Parts: []workers.Worker{once, workers.Part{Worker: once}}},
 		"part 1 of 1 has the stage 5; use Intake, Sending, Handling or Serving": {Parts: []workers.Worker{workers.Part{Worker: fine, Stage: 5}}},
 		"Program.StopTimeout is -1s; it must not be negative":                   {Parts: []workers.Worker{fine}, StopTimeout: -time.Second},
 	} {
