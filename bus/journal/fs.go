@@ -92,16 +92,27 @@ func (d *Dir) Names() ([]string, error) {
 func (d *Dir) Open(name string) (File, error) { return open(d, name, os.O_RDWR) }
 
 func (d *Dir) Create(name string) (File, error) {
-	return open(d, name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND)
+	return open(d, name, os.O_CREATE|os.O_TRUNC|os.O_RDWR)
 }
 
-// open does not return a nil *os.File as a File.
 func open(d *Dir, name string, flag int) (File, error) {
 	f, err := os.OpenFile(filepath.Join(d.path, name), flag, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	return f, nil
+	return file{f}, nil
+}
+
+// file is a file that is written at its end, also when it has been cut down. Windows
+// cuts down none that was opened for appending.
+type file struct{ *os.File }
+
+func (f file) Truncate(size int64) error {
+	if err := f.File.Truncate(size); err != nil {
+		return err
+	}
+	_, err := f.Seek(size, io.SeekStart)
+	return err
 }
 
 func (d *Dir) Remove(name string) error { return os.Remove(filepath.Join(d.path, name)) }

@@ -3,6 +3,7 @@ package journal_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -293,6 +294,34 @@ func TestTheLogDoesNotGrowWithHistory(t *testing.T) {
 	}
 	if len(names) != 3 || o.Size() > 200 {
 		t.Fatalf("there are %q, with %d bytes since the base", names, o.Size())
+	}
+}
+
+// A write that failed is cut off, and the next one stands in its place.
+func TestAFileThatWasCutDownIsWrittenAtItsEnd(t *testing.T) {
+	d, err := journal.OpenDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	f, err := d.Create("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Write([]byte("one torn"))
+	if err = errors.Join(err, f.Truncate(4)); err == nil {
+		_, err = f.Write([]byte("two"))
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := d.Open("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); err != nil || string(got) != "one two" {
+		t.Errorf("read %q, %v", got, err)
 	}
 }
 

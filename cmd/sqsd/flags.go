@@ -113,7 +113,8 @@ func parse(args []string, stdout io.Writer) (*config, error) {
 	f.StringVar(&c.uiToken, "ui-token", "", "`token` that the page needs; default none on loopback, and one made at each start beyond it or with -keys")
 	f.BoolVar(&c.healthcheck, "healthcheck", false, "ask the sqsd that listens on -addr whether it runs, and exit with 0 or 1")
 	f.BoolVar(&c.dump, "dump", false, "print the queues and topics of the sqsd that listens on -addr as a file for -queues; with -keys, or an access key in the environment, the request is signed")
-	switch err := f.Parse(args); {
+	err := f.Parse(args)
+	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
 		f.SetOutput(stdout)
@@ -126,6 +127,14 @@ func parse(args []string, stdout io.Writer) (*config, error) {
 		return nil, fmt.Errorf("unexpected argument %q; all settings are flags", f.Arg(0))
 	}
 	if err := setFromEnvironment(f); err != nil {
+		return nil, err
+	}
+	f.Visit(func(g *flag.Flag) {
+		if g.Name == "data" && c.data == "" { // a variable that is not set would have queues in memory
+			err = errors.New("-data is empty; give it a directory, or leave it out to keep queues in memory only")
+		}
+	})
+	if err != nil {
 		return nil, err
 	}
 	return c, c.check()

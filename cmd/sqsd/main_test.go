@@ -38,6 +38,7 @@ func TestCommandLine(t *testing.T) {
 		{"-cors http://localhost:3000/", exitUsage, "is not an origin"},
 		{"-account 12", exitUsage, `account "12" is not 12 digits`},
 		{"-region US", exitUsage, `region "US"`},
+		{"-data=", exitUsage, "-data is empty"},
 		{"-sync=false", exitUsage, "-sync=false is for -data"},
 		{"-nonsense", exitUsage, "flag provided but not defined"},
 		{"queues.json", exitUsage, `unexpected argument "queues.json"`},
