@@ -137,5 +137,6 @@ func (s *shop) collect(ctx context.Context, o order, m *pubsub.Message) error {
 	})
 }
 
-// charge is where whoever takes the money would be called.
+// charge is where whoever takes the money would be called, with the order's id, by which
+// it knows what it has charged already: a message may come twice.
 func charge(context.Context, order) error { return nil }
