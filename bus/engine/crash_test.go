@@ -241,11 +241,8 @@ func TestADiskFullOfHistoryIsFreed(t *testing.T) {
 				}
 			}
 		}
-		for range 2 { // one writes what is held elsewhere, the next finds that there is room
-			time.Sleep(retryEvery)
-			_, err = q.Send(Message{Body: "again"})
-		}
-		if err != nil {
+		time.Sleep(retryEvery)
+		if _, err = q.Send(Message{Body: "again"}); err != nil {
 			t.Fatalf("with all messages deleted: %v", err)
 		}
 		if got := heldBodies(t, mustQueue(t, reopen(t, disk.Kill()), "donors")); len(got) != 1 {

@@ -39,6 +39,9 @@ func (k *keeper) writeOut() (done uint64, err error) {
 		if err := k.log.Cut(k.mark); k.log.Broken() {
 			return end, err
 		}
+		if k.log.Low() {
+			_ = k.log.Restock() // an error is that the disk is full of something else
+		}
 		k.baseSize = k.log.Size() // also where it could not be cut: not to begin another at once
 	}
 	return end, nil

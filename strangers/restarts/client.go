@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -133,13 +134,19 @@ func (l *ledger) delete(ctx context.Context, c *client, in *sqs.DeleteMessageBat
 }
 
 // drain receives and deletes all that becomes visible, and returns how many messages are
-// hidden in the end.
+// hidden in the end. A receive that fails is made again: what it took becomes visible.
 func (l *ledger) drain(ctx context.Context, c *client) (left int, err error) {
 	for empty := time.Now(); time.Since(empty) < (visibility+2)*time.Second; {
 		began := time.Now()
 		out, err := c.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &c.queue, MaxNumberOfMessages: batchSize, WaitTimeSeconds: 1})
 		if err != nil {
-			return 0, err
+			fmt.Fprintln(os.Stderr, "restarts: made again:", err)
+			empty = time.Now()
+			pause(ctx)
+			if err := ctx.Err(); err != nil {
+				return 0, err
+			}
+			continue
 		}
 		in := &sqs.DeleteMessageBatchInput{QueueUrl: &c.queue}
 		var names []string
