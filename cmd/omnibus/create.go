@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"strings"
 	"time"
+
+	"gocloud.dev/gcerrors"
 
 	"omnibus/bus"
 	"omnibus/bus/spec"
@@ -66,6 +69,9 @@ func runCreate(ctx context.Context, a *app, args []string) error {
 	}
 	url, err := a.mux.Create(ctx, f.queue, s)
 	if err != nil {
+		if *dlq != "" && gcerrors.Code(err) == gcerrors.NotFound {
+			return fmt.Errorf("the dead-letter queue must exist first: omnibus create -queue %s: %w", bus.Redact(besides(f.queue, *dlq)), err)
+		}
 		return err
 	}
 	return printer{a.out, *asJSON}.print(struct {
@@ -81,6 +87,12 @@ func (byName) ARN(queue string) string { return queue }
 
 func (byName) QueueOf(arn string) (string, bool) {
 	return arn[strings.LastIndexByte(arn, ':')+1:], true
+}
+
+// besides returns the URL of the queue of that name where the one of the URL is.
+func besides(url, name string) string {
+	at, _, _ := strings.Cut(url, "?")
+	return strings.TrimSuffix(at, path.Base(at)) + name
 }
 
 // queueName returns the name of the queue that a URL names.
