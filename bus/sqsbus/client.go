@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -52,7 +53,7 @@ func (b *Backend) configure(ctx context.Context, a *address) (aws.Config, func()
 		b.pin(&cfg, a.endpoint)
 	}
 	cfg.Logger = logging.LoggerFunc(func(level logging.Classification, format string, args ...any) {
-		if level == logging.Warn {
+		if level == logging.Warn && !strings.HasPrefix(format, "failed to discard remaining HTTP response body") { // of each answer that broke off
 			b.logger().Warn("sqsbus: " + fmt.Sprintf(format, args...))
 		}
 	})

@@ -58,7 +58,9 @@ var errLate = spec.Errorf(spec.MessageNotInflight, "the message's visibility tim
 // request makes one request. On a standard queue SQS reports success also for a
 // deletion that came too late, so the lease decides. The lease began when the answer
 // to the receive arrived; so it is looked at when the answer to the deletion arrives,
-// and the time that an answer travels does not count.
+// and the time that an answer travels does not count. What nobody can tell is that the
+// answer to the receive took longer than this one: by so much the lease is shorter than
+// it looks here, and a deletion in its last moments may be taken for a success.
 func (d *deleter) request(ctx context.Context, ms []*delivery) ([]outcome[struct{}], error) {
 	in := &sqs.DeleteMessageBatchInput{QueueUrl: &d.queue, Entries: make([]types.DeleteMessageBatchRequestEntry, len(ms))}
 	for i, m := range ms {

@@ -44,11 +44,11 @@ func (d *delivery) end() time.Time {
 
 func (d *delivery) lost() bool { return d.end().IsZero() }
 
-// begin starts the lease anew, for timeout from now.
-func (d *delivery) begin(timeout time.Duration) {
+// begin starts the lease anew, for timeout from a time on.
+func (d *delivery) begin(from time.Time, timeout time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.timeout, d.until = timeout, time.Now().Add(timeout)
+	d.timeout, d.until = timeout, from.Add(timeout)
 }
 
 // drop marks the lease as lost.
@@ -117,7 +117,7 @@ const minSweep = 1000
 // begin starts the lease of a message that has arrived.
 func (ds *deliveries) begin(m types.Message, visibility time.Duration) *delivery {
 	d := &delivery{message: m, handle: *m.ReceiptHandle, visibility: visibility}
-	d.begin(visibility)
+	d.begin(time.Now(), visibility)
 	ds.mu.Lock()
 	defer ds.mu.Unlock()
 	if ds.held == nil {

@@ -61,11 +61,24 @@ func (p *patience) HandleInitialize(ctx context.Context, in middleware.Initializ
 			return out, metadata, err
 		}
 		p.outage.failed(op, try, err)
+		if limit, ok := ctx.Value(heardByKey{}).(time.Time); ok && !errors.As(err, new(*codedError)) {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, limit)
+			defer cancel() // few: the limit is the same each time
+		}
 		if !sleep(ctx, before(ctx, backoff(try))) {
 			p.outage.ended(true, false)
 			return out, metadata, ctx.Err()
 		}
 	}
+}
+
+type heardByKey struct{}
+
+// heardBy returns a context for a request that is not to be made again after a time if a
+// try of it was not answered, and so may have had its effect.
+func heardBy(ctx context.Context, limit time.Time) context.Context {
+	return context.WithValue(ctx, heardByKey{}, limit)
 }
 
 // try makes one try, which is not to hang for ever.

@@ -3,6 +3,7 @@ package sqsbus
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -103,29 +104,93 @@ func concernsAll(err error) bool {
 	return !errors.As(coded(err), new(*codedError))
 }
 
-// request makes one request.
+// errUnheard is the error of a change that was not answered before it could have ended
+// the lease.
+var errUnheard = driver.LeaseLost(coded(spec.Errorf(spec.MessageNotInflight, "no answer came in time; the message may be visible, or another receiver's")))
+
+// request makes the changes in one request, which is tried again as long as that can
+// only change what is held here: a message that was made visible by a try whose answer
+// got lost, or whose lease is over, may be another receiver's, whose lease SQS would
+// change.
 func (c *changer) request(ctx context.Context, changes []change) ([]outcome[struct{}], error) {
+	outcomes := unanswered[struct{}](len(changes))
+	left := make([]int, len(changes)) // places in changes
+	for i := range left {
+		left[i] = i
+	}
+	for {
+		left = slices.DeleteFunc(left, func(i int) bool {
+			lost := changes[i].delivery != nil && changes[i].delivery.lost()
+			if lost {
+				outcomes[i].err = errLost
+			}
+			return lost
+		})
+		if len(left) == 0 {
+			return outcomes, nil
+		}
+		asked, before := time.Now(), len(left)
+		err := c.try(ctx, changes, left, outcomes)
+		if err == nil || ctx.Err() != nil || errors.As(coded(err), new(*codedError)) {
+			return outcomes, err
+		}
+		left = slices.DeleteFunc(left, func(i int) bool {
+			over := time.Since(asked) >= changes[i].timeout
+			if over {
+				outcomes[i].err = errUnheard
+				if d := changes[i].delivery; d != nil {
+					d.drop()
+				}
+			}
+			return over
+		})
+		if len(left) == before && !slices.ContainsFunc(left, func(i int) bool { return changes[i].delivery != nil && changes[i].delivery.lost() }) {
+			return outcomes, err
+		}
+	}
+}
+
+// try makes a request of the changes at the places given, until the first lease is over.
+// Leases begin anew when it is made: with its effect, or, if the answer is late, before
+// that, but never after.
+func (c *changer) try(ctx context.Context, changes []change, places []int, outcomes []outcome[struct{}]) error {
 	in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &c.queue}
-	for i, v := range changes {
+	asked := time.Now()
+	shortest := spec.MaxVisibility
+	for i, at := range places {
+		v := changes[at]
 		in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
 			Id: batchID(i), ReceiptHandle: &v.handle, VisibilityTimeout: seconds(v.timeout),
 		})
-	}
-	out, err := c.client.ChangeMessageVisibilityBatch(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	outcomes := unanswered[struct{}](len(changes))
-	for _, r := range out.Successful {
-		if i, ok := batchIndex(r.Id, len(changes)); ok {
-			outcomes[i] = outcome[struct{}]{}
-			if d := changes[i].delivery; d != nil && !d.isSettled() {
-				d.begin(changes[i].timeout)
+		shortest = min(shortest, v.timeout)
+		if v.delivery != nil {
+			if end := v.delivery.end(); !end.IsZero() {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithDeadline(ctx, end)
+				defer cancel()
 			}
 		}
 	}
-	failures(outcomes, out.Failed)
-	return outcomes, nil
+	out, err := c.client.ChangeMessageVisibilityBatch(heardBy(ctx, asked.Add(shortest)), in)
+	if err != nil {
+		return err
+	}
+	for _, r := range out.Successful {
+		if i, ok := batchIndex(r.Id, len(places)); ok {
+			outcomes[places[i]] = outcome[struct{}]{}
+			if v := changes[places[i]]; v.delivery != nil && !v.delivery.isSettled() {
+				v.delivery.begin(asked, v.timeout)
+			}
+		}
+	}
+	failed := make([]outcome[struct{}], len(places))
+	failures(failed, out.Failed)
+	for i, at := range places {
+		if failed[i].err != nil {
+			outcomes[at] = failed[i]
+		}
+	}
+	return nil
 }
 
 // ChangeVisibility makes the changes, in as few requests as can be.
