@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -168,12 +169,13 @@ func (l *ledger) mark() map[string]int {
 }
 
 // check checks what each end has logged of an outage: one line when the endpoint was away
-// and one when it was there again, in turn. want is how many, or -1.
+// and one when it was there again, in turn. want is how many, or -1. Lines about single
+// messages, such as those that were acknowledged too late, do not count.
 func (l *ledger) check(before map[string]int, want int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for end, from := range before {
-		told := l.lines[end][from:]
+		told := slices.DeleteFunc(slices.Clone(l.lines[end][from:]), func(line string) bool { return !strings.Contains(line, "answer") })
 		away := 0
 		for _, line := range told {
 			switch {
