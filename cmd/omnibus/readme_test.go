@@ -77,9 +77,9 @@ func TestREADMECommandLinesWork(t *testing.T) {
 
 	// What takes long or changes the module is left to .ci; of a benchmark it is
 	// enough that there is one.
-	for _, line := range take(`go test -run '\^\$' -bench \w+ \./\S+`) {
+	for _, line := range take(`go test -run '\^\$' -bench \w+ (-benchtime 1x -v )?\./\S+`) {
 		fields := strings.Fields(line)
-		if !hasBenchmark(t, fields[6], fields[5]) {
+		if !hasFunction(t, fields[len(fields)-1], `Benchmark\w*`+fields[5]) {
 			t.Errorf("%s finds no benchmark", line)
 		}
 	}
@@ -101,13 +101,25 @@ func TestREADMECommandLinesWork(t *testing.T) {
 			t.Errorf(".ci does not run %s", line)
 		}
 	}
+	for _, line := range take(`go run -tags strangers ./strangers/.*`) { // a longer form
+		if !strings.Contains(ci, line) {
+			t.Errorf(".ci does not run %s in any form", line)
+		}
+	}
+	// The longer forms of tests that go test runs.
+	for _, line := range take(`go test -run '?(\w+)\$?'? -v .*`) {
+		m := regexp.MustCompile(`-run '?(\w+)\$?'? .*(\./\S+)`).FindStringSubmatch(line)
+		if m == nil || !hasFunction(t, m[2], `Test\w*`+strings.TrimPrefix(m[1], "Test")) {
+			t.Errorf("%s finds no test", line)
+		}
+	}
 	if len(lines) > 0 {
 		t.Errorf("README.md has command lines that no test runs: %q", lines)
 	}
 }
 
-// hasBenchmark reports whether a package has a benchmark with a name in its own.
-func hasBenchmark(t *testing.T, pkg, name string) bool {
+// hasFunction reports whether the tests of a package have a function of that name.
+func hasFunction(t *testing.T, pkg, name string) bool {
 	files, err := filepath.Glob(filepath.Join(root, pkg, "*_test.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +129,7 @@ func hasBenchmark(t *testing.T, pkg, name string) bool {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return regexp.MustCompile(`(?m)^func Benchmark\w*` + name).Match(code)
+		return regexp.MustCompile(`(?m)^func ` + name).Match(code)
 	})
 }
 
