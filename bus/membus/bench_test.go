@@ -3,6 +3,7 @@ package membus
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -142,6 +143,21 @@ func pass(b *testing.B, n int, send, receive func() error) {
 		}
 	}
 	wg.Wait()
+}
+
+// BenchmarkKeptSends sends from 64 goroutines to a queue that is kept in a directory.
+func BenchmarkKeptSends(b *testing.B) {
+	var mux bus.Mux
+	New(nil).Register(&mux)
+	q, err := mux.Open(b.Context(), Scheme+"://bench?dir="+url.QueryEscape(b.TempDir()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer q.Shutdown(context.Background())
+	b.ResetTimer()
+	pass(b, 64, func() error {
+		return q.Topic.Send(b.Context(), &pubsub.Message{Body: benchBody})
+	}, func() error { return nil })
 }
 
 // BenchmarkWakeUp measures how long a Receive that waits goes on waiting after

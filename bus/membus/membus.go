@@ -235,6 +235,7 @@ func (b *Backend) ListQueues(ctx context.Context, u *url.URL, prefix string) ([]
 // messages it gets.
 var (
 	sendBatches    = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 4}
+	keptBatches    = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1000} // one sync serves all that wait for it
 	receiveBatches = &batcher.Options{MaxBatchSize: 1, MaxHandlers: 1}
 )
 
@@ -250,8 +251,11 @@ type queue struct {
 }
 
 func open(b *Backend, q *engine.Queue, p params) *queue {
-	h := newHandle(b.engine, q)
-	opened := &queue{backend: b, q: h, topicEnd: pubsub.NewTopic(&topic{h}, sendBatches)}
+	h, sends := newHandle(b.engine, q), sendBatches
+	if p.dir != "" {
+		sends = keptBatches
+	}
+	opened := &queue{backend: b, q: h, topicEnd: pubsub.NewTopic(&topic{h}, sends)}
 	opened.subscribe(newSubscription(h, p.visibility, p.wait))
 	return opened
 }

@@ -2,13 +2,11 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"regexp"
-	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -75,8 +73,6 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(bin)
-		flag.Parse()
-		flag.Set("test.parallel", strconv.Itoa(max(6, runtime.GOMAXPROCS(0)))) // since most of it is waiting
 		return m.Run()
 	}())
 }
