@@ -244,7 +244,8 @@ func (r *relaying) release(ctx context.Context) {
 	}
 }
 
-// statements are those of the Outbox, which were checked before.
+// statements are those of the Outbox, which were checked before. They are made for each
+// use, since SQLite's have the time in them.
 func (r *relaying) statements() statements {
 	s, _ := r.Outbox.statements()
 	return s

@@ -329,25 +329,15 @@ func (q *queue) wait(m *message, d time.Duration) {
 	q.due.add(m, int64(d))
 }
 
+// delivery returns all that is told of a message, in whatever state it is.
 func (q *queue) delivery(m *message) Delivery {
-	id, handle := names(q.seed, m.id, receipt{q.number, m.seq, m.receives, time.Duration(m.due - m.taken)})
-	d := Delivery{
-		ID:            id,
-		ReceiptHandle: handle,
-		Body:          m.body,
-		Attributes:    m.attrs,
-		Sent:          q.clock.past(m.sent),
-		ReceiveCount:  int(m.receives),
+	t := q.delivered(m)
+	d := t.Delivery()
+	if m.receives == 0 {
+		d.FirstReceived = time.Time{}
 	}
-	d.tell(m.extra)
-	if m.receives > 0 {
-		d.FirstReceived = q.clock.past(m.first)
-	}
-	if m.state != ready {
-		d.VisibleAt = q.clock.future(m.due)
-	}
-	if q.attrs.FIFO {
-		d.SequenceNumber = sequenceNumber(m.seq)
+	if m.state == ready {
+		d.VisibleAt = time.Time{}
 	}
 	return d
 }

@@ -26,7 +26,7 @@ type Taken struct {
 	visibility  time.Duration // from the receive on
 }
 
-// delivered returns the delivery of a message that was just received.
+// delivered returns the delivery of a message that is in flight.
 func (q *queue) delivered(m *message) Taken {
 	return Taken{
 		Body:       m.body,
@@ -67,18 +67,13 @@ func (t *Taken) Delivery() Delivery {
 		VisibleAt:     t.visibleAt,
 	}
 	d.ID, d.ReceiptHandle = names(t.queue.seed, t.id, t.receipt())
-	d.tell(t.extra)
+	if x := t.extra; x != nil {
+		d.Group, d.Deduplication, d.TraceHeader, d.DeadLetterSource = x.group, x.dedup, x.trace, x.source
+	}
 	if spec.IsFIFOName(t.queue.name) {
 		d.SequenceNumber = sequenceNumber(t.seq)
 	}
 	return d
-}
-
-// tell has the delivery tell what few messages have.
-func (d *Delivery) tell(x *extra) {
-	if x != nil {
-		d.Group, d.Deduplication, d.TraceHeader, d.DeadLetterSource = x.group, x.dedup, x.trace, x.source
-	}
 }
 
 // Receive is [Queue.Take] for those who want to be told all of each message.

@@ -31,20 +31,9 @@ func (t *topic) SendBatch(ctx context.Context, ms []*cdk.Message) error {
 }
 
 func (t *topic) send(m *cdk.Message) error {
-	o, err := driver.CollectSendOptions(m.BeforeSend)
+	message, err := outgoing(m)
 	if err != nil {
 		return err
-	}
-	body, attrs := driver.Encode(m.Body, m.Metadata, &o)
-	attrs = append(attrs, o.Attributes...)
-	attrs = append(attrs, o.Fitting(body, attrs, spec.MaxMessageBytes)...)
-	message := engine.Message{
-		Body:          body,
-		Attributes:    attrs,
-		Delay:         o.Delay,
-		Group:         o.Group,
-		Deduplication: o.Deduplication,
-		TraceHeader:   o.TraceHeader,
 	}
 	if m.AfterSend == nil {
 		return t.q.get().Post(message)
@@ -54,6 +43,25 @@ func (t *topic) send(m *cdk.Message) error {
 		return err
 	}
 	return tellSent(m, driver.Sent{ID: sent.ID, SequenceNumber: sent.SequenceNumber})
+}
+
+// outgoing returns a message as the engine takes it.
+func outgoing(m *cdk.Message) (engine.Message, error) {
+	o, err := driver.CollectSendOptions(m.BeforeSend)
+	if err != nil {
+		return engine.Message{}, err
+	}
+	body, attrs := driver.Encode(m.Body, m.Metadata, &o)
+	attrs = append(attrs, o.Attributes...)
+	attrs = append(attrs, o.Fitting(body, attrs, spec.MaxMessageBytes)...)
+	return engine.Message{
+		Body:          body,
+		Attributes:    attrs,
+		Delay:         o.Delay,
+		Group:         o.Group,
+		Deduplication: o.Deduplication,
+		TraceHeader:   o.TraceHeader,
+	}, nil
 }
 
 // tellSent tells a message's AfterSend what was sent.

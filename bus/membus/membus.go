@@ -281,12 +281,28 @@ func (q *queue) MessageControls() []driver.Control {
 	return []driver.Control{driver.ControlDelay, driver.ControlTypes, driver.ControlDetails, driver.ControlGroups, driver.ControlDeadLetter, driver.ControlAckResults, driver.ControlLimits}
 }
 
-// SendBatch sends messages one after the other, which is as good as together.
+// SendBatch sends messages together, so that in a directory one sync serves them all.
+// Their AfterSend is called when that is done, since it may use the queue.
 func (q *queue) SendBatch(ctx context.Context, ms []*cdk.Message) []error {
-	t := topic{q.q}
 	errs := make([]error, len(ms))
+	messages, sent := make([]engine.Message, len(ms)), make([]engine.Sent, len(ms))
 	for i, m := range ms {
-		errs[i] = t.send(m)
+		messages[i], errs[i] = outgoing(m)
+	}
+	failed := q.q.get().Batch(func(b *engine.Batch) {
+		for i := range ms {
+			if errs[i] == nil {
+				sent[i], errs[i] = b.Send(messages[i])
+			}
+		}
+	})
+	for i, m := range ms {
+		if errs[i] == nil {
+			errs[i] = failed
+		}
+		if errs[i] == nil {
+			errs[i] = tellSent(m, driver.Sent{ID: sent[i].ID, SequenceNumber: sent[i].SequenceNumber})
+		}
 	}
 	return driver.AllNil(errs)
 }

@@ -74,6 +74,17 @@ func (f *failures) add(c *call, id string, err error) {
 	f.list = append(f.list, failure{id, asSpecError(err)})
 }
 
+// try does one entry of a batch, unless a fault fails it, and notes what failed.
+func (f *failures) try(c *call, id string, do func() error) {
+	err := c.fails(id)
+	if err == nil {
+		err = do()
+	}
+	if err != nil {
+		f.add(c, id, err)
+	}
+}
+
 func (f *failures) failed(id string) bool {
 	for _, x := range f.list {
 		if x.id == id {

@@ -92,13 +92,7 @@ func (a *deleteMessageBatch) run(c *call) error {
 	}
 	return q.Batch(func(q *engine.Batch) {
 		for _, e := range a.entries {
-			err := c.fails(e.id)
-			if err == nil {
-				err = deleteReceipt(q, e.receipt)
-			}
-			if err != nil {
-				a.failures.add(c, e.id, err)
-			}
+			a.failures.try(c, e.id, func() error { return deleteReceipt(q, e.receipt) })
 		}
 	})
 }

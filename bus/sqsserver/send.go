@@ -167,13 +167,7 @@ func (a *sendMessageBatch) run(c *call) error {
 	return q.Batch(func(q *engine.Batch) {
 		for i := range a.entries {
 			e := &a.entries[i]
-			err := c.fails(e.id)
-			if err == nil {
-				err = e.send(c, q, i+1)
-			}
-			if err != nil {
-				a.failures.add(c, e.id, err)
-			}
+			a.failures.try(c, e.id, func() error { return e.send(c, q, i+1) })
 		}
 	})
 }
