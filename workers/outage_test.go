@@ -203,11 +203,13 @@ func TestAProducerWaitsForAQueueThatIsGoneAndComesAgain(t *testing.T) {
 			sent := make(chan error, 1)
 			go func() { sent <- producer.Run(t.Context()) }()
 			for range 2 {
+				// Sends are at whole seconds. One at the very time of Delete may be answered
+				// and go with the queue, so both times are between two sends.
 				time.Sleep(20*time.Second + 500*time.Millisecond)
 				if err := p.open(name).Delete(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(10 * time.Minute)
+				time.Sleep(10*time.Minute + 250*time.Millisecond)
 				p.create(name, s)
 			}
 			if err := <-sent; err != nil || producer.Sent() != len(want) || producer.Unconfirmed() != 0 {
