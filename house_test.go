@@ -18,6 +18,7 @@ import (
 	"omnibus/bus/membus"
 	"omnibus/bus/plainbus"
 	"omnibus/bus/sqsbus"
+	_ "omnibus/internal/cleanenv"
 )
 
 // module is the module's path, which stands in go.mod and in imports alone.
@@ -55,6 +56,7 @@ var mayImport = map[string][]string{
 	"bus/internal/query":        {"bus/spec"},
 	"bus/sqsbus":                {"bus", "bus/driver", "bus/spec"},
 	"bus/bustest":               {"bus", "bus/driver", "bus/spec"},
+	"internal/cleanenv":         {},
 	"internal/origin":           {},
 	"view/web":                  {"bus/engine", "bus/spec", "internal/origin"},
 	"view/web/queues":           {"bus", "view/web"},
@@ -72,7 +74,7 @@ var mayImport = map[string][]string{
 // standardOnly are the packages that import nothing from outside, but for what
 // mayImportOutside says: sqsd reads YAML, which the standard library does not.
 var standardOnly = []string{".", "bus/spec", "bus/engine", "bus/journal", "bus/journal/memdisk", "bus/topics", "bus/sigv4", "bus/sqsserver", "bus/snsserver",
-	"bus/internal/accesspolicy", "bus/internal/inprocess", "bus/internal/protocoltest", "bus/internal/query", "internal/origin", "view/web", "watch", "watch/metrics", "cmd/sqsd"}
+	"bus/internal/accesspolicy", "bus/internal/inprocess", "bus/internal/protocoltest", "bus/internal/query", "internal/cleanenv", "internal/origin", "view/web", "watch", "watch/metrics", "cmd/sqsd"}
 
 var mayImportOutside = map[string][]string{"cmd/sqsd": {"go.yaml.in/yaml/v3"}}
 
@@ -109,6 +111,26 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 	if seen != len(mayImport) {
 		t.Errorf("the rules name %d packages, of which %d exist", len(mayImport), seen)
+	}
+}
+
+// Tests that use the AWS SDK or start the commands do so in an environment without the
+// machine's settings, of which many would change what they do.
+func TestTestsDoNotSeeTheMachinesSettings(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{join .Imports " "}} {{join .TestImports " "}} {{join .XTestImports " "}}{{end}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 {
+			continue
+		}
+		pkg, _ := local(fields[0])
+		needs := strings.HasPrefix(pkg, "cmd/") || pkg == "bus/sqsbus" || slices.Contains(fields, module+"/bus/sqsbus")
+		if needs && !slices.Contains(fields, module+"/internal/cleanenv") {
+			t.Errorf("the tests of %s must import internal/cleanenv", pkg)
+		}
 	}
 }
 

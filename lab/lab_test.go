@@ -13,6 +13,7 @@ import (
 	"omnibus/bus/plainbus"
 	"omnibus/bus/sqsbus"
 	"omnibus/bus/sqsserver"
+	_ "omnibus/internal/cleanenv"
 	"omnibus/watch"
 )
 

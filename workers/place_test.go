@@ -21,6 +21,7 @@ import (
 	"omnibus/bus/membus"
 	"omnibus/bus/sqsbus"
 	"omnibus/bus/sqsserver"
+	_ "omnibus/internal/cleanenv"
 )
 
 // A place is where a test has its queues: one backend, in virtual time.

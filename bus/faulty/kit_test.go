@@ -12,6 +12,7 @@ import (
 	"omnibus/bus/plainbus"
 	"omnibus/bus/sqsbus"
 	"omnibus/bus/sqsserver"
+	_ "omnibus/internal/cleanenv"
 )
 
 // With nothing that goes wrong it is the backend inside, with the controls of that.

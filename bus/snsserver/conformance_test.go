@@ -10,6 +10,7 @@ import (
 	"omnibus/bus"
 	"omnibus/bus/bustest"
 	"omnibus/bus/sqsbus"
+	_ "omnibus/internal/cleanenv"
 )
 
 // Topics of SNS keep what the kit asks of a backend, from package bus through the SDK

@@ -15,7 +15,6 @@ import (
 )
 
 func TestOverASocketWithTheSDKsClient(t *testing.T) {
-	noConfiguration(t)
 	var calls atomic.Int32
 	endpoint := sqsserver.New(&sqsserver.Options{Fault: func(*sqsserver.Call) (f sqsserver.Fault) {
 		if calls.Add(1) <= 2 {

@@ -15,6 +15,7 @@ import (
 
 	"omnibus/bus"
 	"omnibus/bus/driver"
+	_ "omnibus/internal/cleanenv"
 )
 
 func TestURLs(t *testing.T) {
@@ -155,7 +156,6 @@ func TestParameters(t *testing.T) {
 }
 
 func TestALoopbackEndpointNeedsNoConfiguration(t *testing.T) {
-	noConfiguration(t)
 	b := New(nil)
 	a, err := parse(mustParse(t, testQueue), false)
 	if err != nil {
@@ -179,17 +179,7 @@ func TestALoopbackEndpointNeedsNoConfiguration(t *testing.T) {
 	}
 }
 
-// noConfiguration hides what the machine has.
-func noConfiguration(t *testing.T) {
-	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"} {
-		t.Setenv(name, "")
-	}
-	t.Setenv("AWS_CONFIG_FILE", t.TempDir()+"/none")
-	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", t.TempDir()+"/none")
-}
-
 func TestElsewhereTheSDKsChainDecides(t *testing.T) {
-	noConfiguration(t)
 	var mux bus.Mux
 	New(nil).Register(&mux)
 	_, err := mux.Open(t.Context(), "https://sqs.example.com/1/donors")

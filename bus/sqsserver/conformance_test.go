@@ -7,6 +7,7 @@ import (
 	"omnibus/bus/bustest"
 	"omnibus/bus/sqsbus"
 	"omnibus/bus/sqsserver"
+	_ "omnibus/internal/cleanenv"
 )
 
 // The whole path of SQS, from package bus through the SDK and the protocol to the

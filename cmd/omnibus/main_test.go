@@ -17,6 +17,7 @@ import (
 	"omnibus/bus/membus"
 	"omnibus/bus/plainbus"
 	"omnibus/bus/sqsbus"
+	_ "omnibus/internal/cleanenv"
 )
 
 // shared is a memory backend that claims to be seen by other processes, so that

@@ -11,7 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv("SQSD_TEST_AS_PROGRAM") != "" {
+	if os.Getenv("RUN_AS_SQSD") != "" {
 		main()
 	}
 	os.Exit(m.Run())
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 // the program is in.
 func TestADoubledSignalDrains(t *testing.T) {
 	cmd := exec.Command(os.Args[0], "-addr", "127.0.0.1:0")
-	cmd.Env = append(os.Environ(), "SQSD_TEST_AS_PROGRAM=1")
+	cmd.Env = append(os.Environ(), "RUN_AS_SQSD=1")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"omnibus/bus"
 	"omnibus/bus/sqsserver"
+	_ "omnibus/internal/cleanenv"
 )
 
 func TestHelloRunsInMemoryAndOnSQS(t *testing.T) {

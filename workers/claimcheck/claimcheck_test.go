@@ -21,6 +21,7 @@ import (
 	"omnibus/bus/membus"
 	"omnibus/bus/sqsbus"
 	"omnibus/bus/sqsserver"
+	_ "omnibus/internal/cleanenv"
 	"omnibus/workers"
 	"omnibus/workers/claimcheck"
 )

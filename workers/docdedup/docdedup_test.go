@@ -19,6 +19,7 @@ import (
 	"omnibus/bus/membus"
 	"omnibus/bus/sqsbus"
 	"omnibus/bus/sqsserver"
+	_ "omnibus/internal/cleanenv"
 	"omnibus/workers"
 	"omnibus/workers/docdedup"
 )

@@ -15,6 +15,7 @@ import (
 	"omnibus/bus/spec"
 	"omnibus/bus/sqsbus"
 	"omnibus/bus/sqsserver"
+	_ "omnibus/internal/cleanenv"
 	"omnibus/view/web"
 )
 
