@@ -27,8 +27,9 @@
 // A queue's URL leads to it whoever uses it: it has the account in its path, and the
 // region in a host of the form sqs.REGION.… or else before the account, as in
 // http://127.0.0.1:9324/eu-west-1/123456789012/donors. Without either it is of the
-// server's own region, so nothing of this shows where only one is used. ARNs lead
-// from one region and account to the other, dead letters and move tasks too.
+// server's own region or, if there is no such queue, of the request's, so nothing of
+// this shows where only one is used. ARNs lead from one region and account to the
+// other, dead letters and move tasks too.
 //
 // Services beside SQS, such as topics that queues subscribe to, find a queue by its
 // ARN with [Server.Queue] and send to it directly.

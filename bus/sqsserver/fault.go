@@ -256,9 +256,9 @@ func (s *seenCall) call(c *call) *Call {
 	case s.source != "":
 		out.Queue = s.source[strings.LastIndexByte(s.source, ':')+1:]
 	case s.queueURL != "":
-		_, out.Queue = c.server.splitQueueURL(s.queueURL)
+		_, out.Queue = splitQueueURL(s.queueURL)
 	case c.action != "CreateQueue" && c.action != "ListQueues":
-		_, out.Queue = c.server.splitQueueURL(c.req.URL.Path)
+		_, out.Queue = splitQueueURL(c.req.URL.Path)
 	}
 	return out
 }

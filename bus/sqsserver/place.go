@@ -87,15 +87,14 @@ func (s *Server) Queue(arn string) (*engine.Queue, error) {
 	return s.engine.Queue(name)
 }
 
-// regionOf returns the region that a host says, as AWS's sqs.REGION.… do, or the
-// server's own.
-func (s *Server) regionOf(host string) string {
+// regionOf returns the region that a host says, as AWS's sqs.REGION.… do, or "".
+func regionOf(host string) string {
 	if rest, found := strings.CutPrefix(host, "sqs."); found {
 		if region, _, more := strings.Cut(rest, "."); more && isRegionName(region) {
 			return region
 		}
 	}
-	return s.own.region
+	return ""
 }
 
 // isRegionName reports whether s has the form of AWS's names, us-gov-east-1, as

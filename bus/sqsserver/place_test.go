@@ -1,6 +1,7 @@
 package sqsserver_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -144,6 +145,27 @@ func TestPresignedRequestsSayTheirRegion(t *testing.T) {
 // redrive returns a redrive policy as the server writes it.
 func redrive(arn string, count int) string {
 	return fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, arn, count)
+}
+
+// Who writes a URL by hand knows of one region, whatever the SDK was told elsewhere.
+func TestAURLWithoutARegionIsOfTheCallersWhereTheServersOwnHasNoSuchQueue(t *testing.T) {
+	own := newSDK(t, nil)
+	west := own.from("us-west-2", "id", endpoint)
+	url := endpoint + "/" + account + "/q"
+	west.send(west.create("q"), "west")
+	if m := receiveOne(t, west, url); *m.Body != "west" {
+		t.Errorf("%s has %q", url, *m.Body)
+	}
+	var missing *types.QueueDoesNotExist
+	for name, c := range map[string]*sdk{"own": own, "a third": own.from("eu-west-3", "id", endpoint)} {
+		if _, err := c.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &url}); !errors.As(err, &missing) {
+			t.Errorf("from %s region: %v", name, err)
+		}
+	}
+	own.send(own.create("q"), "own") // and now the URL is of this one, whoever uses it
+	if m := receiveOne(t, west, url); *m.Body != "own" {
+		t.Errorf("%s has %q", url, *m.Body)
+	}
 }
 
 func TestARegionInAPathHasTheFormOfAWSsNames(t *testing.T) {

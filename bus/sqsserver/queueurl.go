@@ -1,6 +1,7 @@
 package sqsserver
 
 import (
+	"cmp"
 	"strings"
 
 	"omnibus/bus/engine"
@@ -14,7 +15,7 @@ func (c *call) queueURL(queue string) string {
 	p, name := c.server.placed(queue)
 	base := c.base()
 	_, host, _ := strings.Cut(base, "://")
-	if c.server.regionOf(host) != p.region {
+	if cmp.Or(regionOf(host), c.server.own.region) != p.region {
 		base += "/" + p.region
 	}
 	return base + "/" + p.account + "/" + name
@@ -23,7 +24,9 @@ func (c *call) queueURL(queue string) string {
 // queue returns the queue that a QueueUrl names, or the request's own path if
 // there is none. Besides a region in the host or in the path, only the path's last
 // two parts count, so that a URL printed for one host or scheme is good under
-// another. A queue's name will do too, as it does on AWS: in the caller's place.
+// another. A URL that says no region leads to the server's own, or to the caller's if
+// there is no such queue: it may be written by hand, by one who knows of one region
+// only. A queue's name will do too, as it does on AWS: in the caller's place.
 func (c *call) queue(queueURL string) (*engine.Queue, error) {
 	if queueURL == "" {
 		path := strings.TrimRight(c.req.URL.Path, "/")
@@ -35,14 +38,23 @@ func (c *call) queue(queueURL string) (*engine.Queue, error) {
 	if !strings.Contains(queueURL, "/") {
 		return c.queueNamed(c.place, queueURL)
 	}
-	p, name := c.server.splitQueueURL(queueURL)
+	p, name := splitQueueURL(queueURL)
+	bare := p.region == ""
+	if bare {
+		p.region = c.server.own.region
+	}
 	if name == "" {
 		return nil, spec.Errorf(spec.InvalidAddress, "The address %.200s is not valid for this endpoint.", queueURL)
 	}
 	if !spec.IsAccount(p.account) {
 		return nil, spec.NoQueue(name)
 	}
-	return c.queueNamed(p, name)
+	q, err := c.queueNamed(p, name)
+	if err != nil && bare && p.region != c.place.region {
+		p.region = c.place.region
+		return c.queueNamed(p, name)
+	}
+	return q, err
 }
 
 func (c *call) queueNamed(p place, name string) (*engine.Queue, error) {
@@ -54,8 +66,8 @@ func (c *call) queueNamed(p place, name string) (*engine.Queue, error) {
 }
 
 // splitQueueURL returns the place and the name in a queue's URL or path, which may
-// end with a slash. A bare endpoint has no name.
-func (s *Server) splitQueueURL(u string) (p place, name string) {
+// end with a slash. A bare endpoint has no name, and most URLs say no region.
+func splitQueueURL(u string) (p place, name string) {
 	host := ""
 	if _, rest, found := strings.Cut(u, "://"); found {
 		host, u, _ = strings.Cut(rest, "/")
@@ -65,7 +77,7 @@ func (s *Server) splitQueueURL(u string) (p place, name string) {
 	}
 	parts := strings.Split(strings.TrimRight(u, "/"), "/")
 	n := len(parts)
-	p.region = s.regionOf(host)
+	p.region = regionOf(host)
 	if n >= 2 {
 		p.account = parts[n-2]
 	}
@@ -81,7 +93,7 @@ func (c *call) misplaced(action string) error {
 	if action != "CreateQueue" && action != "ListQueues" {
 		return nil
 	}
-	if p, name := c.server.splitQueueURL(c.req.URL.Path); !spec.IsAccount(p.account) || name == "" {
+	if p, name := splitQueueURL(c.req.URL.Path); !spec.IsAccount(p.account) || name == "" {
 		return nil
 	}
 	return noAction(action)

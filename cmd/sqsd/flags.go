@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -98,7 +99,8 @@ func parse(args []string, stdout io.Writer) (*config, error) {
 			return checkOrigin(origin)
 		})
 	})
-	f.StringVar(&c.region, "region", "us-east-1", "`region` of requests that are not signed")
+	f.StringVar(&c.region, "region", cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), "us-east-1"),
+		"`region` of requests that are not signed, and of queues whose URL says none; AWS_REGION or AWS_DEFAULT_REGION sets the default")
 	f.StringVar(&c.account, "account", "000000000000", "account `id` of requests whose access key is not 12 digits")
 	f.StringVar(&c.queues, "queues", "", "`file` of queues and topics to create at start, in YAML or JSON")
 	f.StringVar(&c.data, "data", "", "`directory` that queues and messages are kept in: what was answered outlasts the end of sqsd and power cuts; made if need be; default none, and all ends with sqsd")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"omnibus/bus/sigv4"
+	_ "omnibus/internal/cleanenv"
 )
 
 func TestCommandLine(t *testing.T) {
@@ -67,6 +68,19 @@ func TestTheEnvironmentSetsWhatTheCommandLineLeavesOut(t *testing.T) {
 	t.Setenv("SQSD_LENIENT", "maybe")
 	if _, err := parse(nil, io.Discard); err == nil || !strings.Contains(err.Error(), "SQSD_LENIENT=maybe") {
 		t.Error(err)
+	}
+}
+
+func TestTheDefaultRegionIsThatOfTheSDKs(t *testing.T) {
+	for _, test := range []struct{ variable, value, want string }{
+		{"", "", "us-east-1"}, {"AWS_DEFAULT_REGION", "eu-west-1", "eu-west-1"}, {"AWS_REGION", "us-west-2", "us-west-2"}, {"SQSD_REGION", "eu-north-1", "eu-north-1"},
+	} {
+		if test.variable != "" {
+			t.Setenv(test.variable, test.value) // beside those before
+		}
+		if c, err := parse(nil, io.Discard); err != nil || c.region != test.want {
+			t.Errorf("with %s=%s the region is %+v, %v", test.variable, test.value, c, err)
+		}
 	}
 }
 
