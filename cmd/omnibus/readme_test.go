@@ -252,12 +252,21 @@ func (p *play) awaitOutput() {
 	}
 }
 
-// stop interrupts what was started, the latest first.
+// stop interrupts what was started: endpoints when all that use them have ended.
 func (p *play) stop() {
-	for _, r := range slices.Backward(p.running) {
-		_ = r.cmd.Process.Signal(os.Interrupt) // it may have ended by itself
-		if err := <-r.done; err != nil || r.output.Len() == 0 {
-			p.t.Errorf("%s: %v after the output\n%s", r.line, err, &r.output)
+	for _, endpoints := range []bool{false, true} {
+		for _, interrupt := range []bool{true, false} { // all of them, before it waits for one
+			for _, r := range p.running {
+				switch {
+				case strings.HasPrefix(r.line, "sqsd") != endpoints:
+				case interrupt:
+					_ = r.cmd.Process.Signal(os.Interrupt) // it may have ended by itself
+				default:
+					if err := <-r.done; err != nil || r.output.Len() == 0 {
+						p.t.Errorf("%s: %v after the output\n%s", r.line, err, &r.output)
+					}
+				}
+			}
 		}
 	}
 }
