@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"net/http"
+	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,8 +14,10 @@ import (
 func TestQueuesAndMessagesOutlastSqsdWithData(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	d := start(t, "-data", dir)
-	d.call(d.base, "Action=CreateQueue&QueueName=donors")
-	d.call(d.bus, "Action=SendMessage&MessageBody=hello")
+	d.call(d.base, "Action=CreateQueue&QueueName=dead")
+	d.call(d.base, "Action=CreateQueue&QueueName=orders&Attribute.1.Name=RedrivePolicy&Attribute.1.Value="+
+		url.QueryEscape(`{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead","maxReceiveCount":3}`))
+	d.call(d.base+"/000000000000/orders", "Action=SendMessage&MessageBody=hello")
 	if status, answer := d.do(http.MethodPost, "/reset"); status != http.StatusConflict || !strings.Contains(answer, "-data") {
 		t.Errorf("reset: %d, %s", status, answer)
 	}
@@ -24,7 +28,10 @@ func TestQueuesAndMessagesOutlastSqsdWithData(t *testing.T) {
 	d.end()
 
 	d = start(t, "-data", dir)
-	if _, got := d.get("/messages?QueueUrl=donors"); !strings.Contains(got, "hello") {
+	if name := path.Base(d.bus); name != "orders" {
+		t.Errorf("it names the queue %s; want the one that is no dead-letter queue", name)
+	}
+	if _, got := d.get("/messages?QueueUrl=orders"); !strings.Contains(got, "hello") {
 		t.Errorf("after a restart there is %s", got)
 	}
 	d.end()

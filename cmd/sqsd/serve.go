@@ -55,7 +55,7 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 	address := "http://" + reachable(l.Addr().(*net.TCPAddr)).String()
 	fmt.Fprintf(stdout, "sqsd: listening on %s, %s\n", address, c.kept())
 	bus := "BUS_URL=" + cmp.Or(strings.TrimRight(c.externalURL, "/"), address) + "/" + c.account + "/"
-	if names := s.file.names(); len(names) > 0 {
+	if names := append(s.file.names(), s.ownQueues()...); len(names) > 0 {
 		fmt.Fprintln(stdout, bus+names[0])
 	} else {
 		fmt.Fprintf(stdout, "no queue is there yet; this makes one:\n%sdonors omnibus create\n", bus)
@@ -64,6 +64,31 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 	c.printUI(stdout, address)
 	conns := newConnections(l, min(maxConns, max(descriptorLimit()-spareDescriptors, 1)))
 	return errors.Join(serve(ctx, conns, c.handler(s, remote, stderr), s.drain), s.close())
+}
+
+// ownQueues returns the names of the queues in the server's own region and account, such
+// as -data has brought back, dead-letter queues last.
+func (s *service) ownQueues() []string {
+	e := s.server.Load().Engine()
+	dead := map[string]bool{}
+	var names, last []string
+	for _, name := range e.List("") {
+		if q, err := e.Queue(name); err == nil {
+			if a, err := q.Attributes(); err == nil && a.DeadLetter.Queue != name {
+				dead[a.DeadLetter.Queue] = true
+			}
+		}
+	}
+	for _, name := range e.List("") {
+		switch {
+		case strings.Contains(name, "/"): // of another region or account
+		case dead[name]:
+			last = append(last, name)
+		default:
+			names = append(names, name)
+		}
+	}
+	return append(names, last...)
 }
 
 // kept says where queues are.

@@ -8,7 +8,6 @@ import (
 
 	"omnibus/bus"
 	"omnibus/bus/sqsserver"
-	_ "omnibus/internal/cleanenv"
 )
 
 func TestHelloRunsInMemoryAndOnSQS(t *testing.T) {
