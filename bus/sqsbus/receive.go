@@ -95,9 +95,11 @@ const (
 func (r *receiver) next(ctx context.Context) ([]*delivery, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.hunger.asked(time.Now())
-	r.handful = nil
-	for {
+	if !r.closed {
+		r.hunger.asked(time.Now())
+		r.handful = nil
+	}
+	for !r.closed { // once it is, what waits here is given back, though the portable type may still ask
 		ds := r.take()
 		if err := r.err; len(ds) == 0 && err != nil {
 			r.err = nil
@@ -105,9 +107,6 @@ func (r *receiver) next(ctx context.Context) ([]*delivery, error) {
 		}
 		if len(ds) == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
-		}
-		if r.closed {
-			return nil, context.Canceled
 		}
 		var rest time.Duration
 		if len(r.pauses) == 0 {
@@ -124,6 +123,7 @@ func (r *receiver) next(ctx context.Context) ([]*delivery, error) {
 		}
 		r.await(ctx, rest)
 	}
+	return nil, context.Canceled
 }
 
 // await waits for a change, for ctx, or, if it is not 0, until rest is over. The
@@ -396,7 +396,7 @@ func (r *receiver) extend() {
 }
 
 // close ends all requests and gives back what waits here, and what was handed out and
-// not taken. No message must be asked for any more.
+// not taken.
 func (r *receiver) close(ctx context.Context) {
 	r.mu.Lock()
 	r.closed = true
@@ -408,11 +408,13 @@ func (r *receiver) close(ctx context.Context) {
 	r.end()
 	r.work.Wait()
 
+	r.mu.Lock()
 	var changes []change
 	for _, d := range r.kept() {
 		changes = append(changes, change{d, d.handle, 0})
 	}
 	r.buffer, r.handful = nil, nil
+	r.mu.Unlock()
 	for i, err := range r.change.do(ctx, true, changes...) {
 		if err == nil {
 			r.deliveries.done(changes[i].delivery)

@@ -293,3 +293,13 @@ func TestACancelledReceiveReturnsAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// The portable type may ask once more while it is shut down. What close is about to give
+// back must not be handed out then, nor count as taken.
+func TestAReceiverThatIsClosedHandsOutNothing(t *testing.T) {
+	r := &receiver{closed: true, buffer: []*delivery{{}}, handful: []*delivery{{}}}
+	ds, err := r.next(t.Context())
+	if len(ds) > 0 || !errors.Is(err, context.Canceled) || len(r.buffer) != 1 || len(r.handful) != 1 {
+		t.Errorf("it hands out %d messages, %v; %d and %d are left to be given back, want one and one", len(ds), err, len(r.buffer), len(r.handful))
+	}
+}
