@@ -26,7 +26,7 @@ type Taken struct {
 	visibility  time.Duration // from the receive on
 }
 
-// delivered returns the delivery of a message that is in flight.
+// delivered returns the latest delivery of a message.
 func (q *queue) delivered(m *message) Taken {
 	return Taken{
 		Body:       m.body,

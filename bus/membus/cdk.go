@@ -167,25 +167,28 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// delivery is the AckID of a received message, and all that is kept of it.
+// delivery is the AckID of a received message. The portable type keeps it as long as
+// the program keeps the message, and then until the garbage collector has run the
+// message's finalizer and comes again. So it has neither body nor attributes.
 type delivery struct {
 	*engine.Taken
 	queue    *handle
 	typed    map[string]spec.Attribute
 	settling driver.Settling
-	message  cdk.Message
 }
 
 // messages appends the messages of deliveries, at most ten that one receive took,
-// to ms. They stay in memory until the last of them is settled.
+// to ms. What is kept of them stays in memory until the last of them is given up.
 func (s *subscription) messages(ms []*cdk.Message, ds []engine.Taken) []*cdk.Message {
-	held := make([]delivery, len(ds)) // together, which is cheaper than each by itself
+	// Together, which is cheaper than each by itself.
+	held, out := make([]delivery, len(ds)), make([]cdk.Message, len(ds))
 	for i := range ds {
-		d := &held[i]
+		d, m := &held[i], &out[i]
 		d.Taken, d.queue = &ds[i], s.q
-		d.message = cdk.Message{LoggableID: d.ID(), AckID: d, AsFunc: d.as}
-		d.message.Body, d.message.Metadata, d.typed = driver.Decode(d.Body, d.Attributes)
-		ms = append(ms, &d.message)
+		*m = cdk.Message{LoggableID: d.ID(), AckID: d, AsFunc: d.as}
+		m.Body, m.Metadata, d.typed = driver.Decode(d.Body, d.Attributes)
+		d.Body, d.Attributes = "", nil
+		ms = append(ms, m)
 	}
 	return ms
 }

@@ -341,12 +341,13 @@ func syntaxError(err error) error {
 // are.
 func (f *queueFile) names() []string {
 	dead := map[string]bool{}
-	var names, last []string
+	var names []string
 	for _, p := range f.places {
 		if p.region+p.account != "" {
 			continue
 		}
 		for _, q := range p.queues {
+			names = append(names, q.name)
 			if q.dlq != q.name {
 				dead[q.dlq] = true
 			}
@@ -355,15 +356,19 @@ func (f *queueFile) names() []string {
 				dead[lastPart(redriveTarget(policy))] = true
 			}
 		}
-		for _, q := range p.queues {
-			if dead[q.name] {
-				last = append(last, q.name)
-			} else {
-				names = append(names, q.name)
-			}
-		}
 	}
-	return append(names, last...)
+	return deadLast(names, dead)
+}
+
+// deadLast returns names with those of dead-letter queues behind the others.
+func deadLast(names []string, dead map[string]bool) []string {
+	rank := func(name string) int {
+		if dead[name] {
+			return 1
+		}
+		return 0
+	}
+	return slices.SortedStableFunc(slices.Values(names), func(a, b string) int { return rank(a) - rank(b) })
 }
 
 // redriveTarget returns the ARN of the dead-letter queue of a redrive policy, "" if

@@ -55,7 +55,11 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 	address := "http://" + reachable(l.Addr().(*net.TCPAddr)).String()
 	fmt.Fprintf(stdout, "sqsd: listening on %s, %s\n", address, c.kept())
 	bus := "BUS_URL=" + cmp.Or(strings.TrimRight(c.externalURL, "/"), address) + "/" + c.account + "/"
-	if names := append(s.file.names(), s.ownQueues()...); len(names) > 0 {
+	names := s.file.names()
+	if len(names) == 0 {
+		names = s.ownQueues()
+	}
+	if len(names) > 0 {
 		fmt.Fprintln(stdout, bus+names[0])
 	} else {
 		fmt.Fprintf(stdout, "no queue is there yet; this makes one:\n%sdonors omnibus create\n", bus)
@@ -71,24 +75,18 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) error {
 func (s *service) ownQueues() []string {
 	e := s.server.Load().Engine()
 	dead := map[string]bool{}
-	var names, last []string
+	var names []string
 	for _, name := range e.List("") {
 		if q, err := e.Queue(name); err == nil {
 			if a, err := q.Attributes(); err == nil && a.DeadLetter.Queue != name {
 				dead[a.DeadLetter.Queue] = true
 			}
 		}
-	}
-	for _, name := range e.List("") {
-		switch {
-		case strings.Contains(name, "/"): // of another region or account
-		case dead[name]:
-			last = append(last, name)
-		default:
+		if !strings.Contains(name, "/") { // else it is of another region or account
 			names = append(names, name)
 		}
 	}
-	return append(names, last...)
+	return deadLast(names, dead)
 }
 
 // kept says where queues are.
