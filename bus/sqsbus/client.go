@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -28,6 +29,45 @@ const (
 	localKey    = "local"
 )
 
+var madeUp = credentials.NewStaticCredentialsProvider(localKey, localKey, "")
+
+// ifToBeHad gives the credentials that the environment names, or made-up ones from when
+// those cannot be had, as those of a login that has expired.
+type ifToBeHad struct {
+	aws.CredentialsProvider
+	log   *slog.Logger
+	given atomic.Bool
+}
+
+func (c *ifToBeHad) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if !c.given.Load() {
+		got, err := c.CredentialsProvider.Retrieve(ctx)
+		if err == nil || ctx.Err() != nil {
+			return got, err
+		}
+		if !c.given.Swap(true) {
+			c.log.Warn("sqsbus: the endpoint on this machine gets made-up credentials, since those of the environment cannot be had", "error", err)
+		}
+	}
+	return madeUp.Retrieve(ctx)
+}
+
+// Invalidate has the credentials be asked for anew.
+func (c *ifToBeHad) Invalidate() {
+	if cache, ok := c.CredentialsProvider.(invalidator); ok {
+		cache.Invalidate()
+	}
+}
+
+// IsCredentialsProvider reports what the credentials of the environment are, by which
+// the SDK tells anonymous ones.
+func (c *ifToBeHad) IsCredentialsProvider(target aws.CredentialsProvider) bool {
+	return aws.IsCredentialsProvider(c.CredentialsProvider, target)
+}
+
+// invalidator is implemented by an aws.CredentialsCache.
+type invalidator interface{ Invalidate() }
+
 // configure returns the configuration for an address, and what closes its idle
 // connections.
 func (b *Backend) configure(ctx context.Context, a *address) (aws.Config, func(), error) {
@@ -43,7 +83,9 @@ func (b *Backend) configure(ctx context.Context, a *address) (aws.Config, func()
 			cfg.Region = localRegion
 		}
 		if cfg.Credentials == nil || aws.IsCredentialsProvider(cfg.Credentials, (*ec2rolecreds.Provider)(nil)) {
-			cfg.Credentials = credentials.NewStaticCredentialsProvider(localKey, localKey, "")
+			cfg.Credentials = madeUp
+		} else if b.options.Config == nil {
+			cfg.Credentials = &ifToBeHad{CredentialsProvider: cfg.Credentials, log: b.logger()}
 		}
 	}
 	if cfg.Region == "" {

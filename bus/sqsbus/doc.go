@@ -33,8 +33,10 @@
 // configuration.
 //
 // Where this machine is the endpoint and nothing is configured, a fixed region
-// and fixed credentials are used, which a local endpoint does not check. Anywhere
-// else the SDK's chain decides: environment, files, container, instance.
+// and fixed credentials are used, which a local endpoint does not check. Credentials
+// that are configured and cannot be had, as those of a login that has expired, give way
+// to the fixed ones there, and a line of the log says so. Anywhere else the SDK's chain
+// decides: environment, files, container, instance.
 //
 // These parameters are ours. Durations are written as in Go and in whole seconds.
 // A parameter that is unknown, out of range or without effect is an error.

@@ -145,7 +145,7 @@ func (p *patience) renews(ctx context.Context) bool {
 	if c, err := p.credentials.Retrieve(ctx); err == nil && !c.CanExpire {
 		return false
 	}
-	if cache, ok := p.credentials.(*aws.CredentialsCache); ok {
+	if cache, ok := p.credentials.(invalidator); ok {
 		cache.Invalidate()
 	}
 	return true

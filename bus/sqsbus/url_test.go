@@ -5,6 +5,8 @@ import (
 	"context"
 	"log/slog"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +178,52 @@ func TestALoopbackEndpointNeedsNoConfiguration(t *testing.T) {
 	}
 	if c, _ := cfg.Credentials.Retrieve(t.Context()); cfg.Region != "eu-west-1" || c.AccessKeyID != "mine" {
 		t.Errorf("region %s, credentials %v: not those of the environment", cfg.Region, c.AccessKeyID)
+	}
+}
+
+// Programmers who work on AWS have a login that expires daily; an endpoint on their own
+// machine does not care.
+func TestALoopbackEndpointNeedsNoLogin(t *testing.T) {
+	home := t.TempDir() // without the token of a login
+	config := filepath.Join(home, "config")
+	if err := os.WriteFile(config, []byte(`
+[profile work]
+region = eu-west-1
+sso_start_url = https://example.com/start
+sso_region = eu-west-1
+sso_account_id = 111122223333
+sso_role_name = developer
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home) // on Windows
+	t.Setenv("AWS_CONFIG_FILE", config)
+	t.Setenv("AWS_PROFILE", "work")
+	var log bytes.Buffer
+	b := New(&Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	credentials := func(queue string) (aws.Config, aws.Credentials, error) {
+		a, err := parse(mustParse(t, queue), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, _, err := b.configure(context.Background(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, _ := cfg.Credentials.Retrieve(t.Context())
+		c, err = cfg.Credentials.Retrieve(t.Context())
+		return cfg, c, err
+	}
+	cfg, c, err := credentials(testQueue)
+	if cfg.Region != "eu-west-1" || err != nil || c.AccessKeyID != localKey {
+		t.Errorf("region %s, credentials %v, %v", cfg.Region, c.AccessKeyID, err)
+	}
+	if said := log.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "SSO") {
+		t.Errorf("logged %q; want once why the credentials are made up", said)
+	}
+	if _, c, err := credentials("https://sqs.eu-west-1.amazonaws.com/111122223333/q"); err == nil {
+		t.Errorf("a queue of AWS gets the credentials %s", c.AccessKeyID)
 	}
 }
 
