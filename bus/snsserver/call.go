@@ -133,11 +133,12 @@ func (c *call) topicARN(parameter string) (string, error) {
 // says, and returns the token of the next one, if there is one.
 func page[E any](c *call, list []E, place func(E) string) ([]E, string, error) {
 	token := c.params["NextToken"]
-	last, err := decodeToken(token)
-	if err != nil {
-		return nil, "", invalid("NextToken")
-	}
 	if token != "" {
+		decoded, err := decodeToken(token)
+		last, ours := strings.CutPrefix(decoded, behind)
+		if err != nil || !ours {
+			return nil, "", invalid("NextToken")
+		}
 		i := 0
 		for i < len(list) && place(list[i]) <= last {
 			i++
@@ -148,8 +149,11 @@ func page[E any](c *call, list []E, place func(E) string) ([]E, string, error) {
 		return list, "", nil
 	}
 	list = list[:pageSize]
-	return list, encodeToken(place(list[pageSize-1])), nil
+	return list, encodeToken(behind + place(list[pageSize-1])), nil
 }
+
+// behind begins what a NextToken says.
+const behind = "behind "
 
 // pageSize is how many topics or subscriptions are listed at a time.
 const pageSize = 100

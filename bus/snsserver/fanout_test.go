@@ -216,6 +216,8 @@ func TestPages(t *testing.T) {
 	if !slices.Equal(all, subscriptions) || !slices.Equal(ofTopic, subscriptions) {
 		t.Errorf("subscriptions %v\nof the topic %v", all, ofTopic)
 	}
-	_, err := r.sns.ListTopics(t.Context(), &sns.ListTopicsInput{NextToken: new("!")})
-	wantError(t, err, "InvalidParameter", "Invalid parameter: NextToken")
+	for _, token := range []string{"!", "garbage"} {
+		_, err := r.sns.ListTopics(t.Context(), &sns.ListTopicsInput{NextToken: &token})
+		wantError(t, err, "InvalidParameter", "Invalid parameter: NextToken")
+	}
 }

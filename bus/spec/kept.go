@@ -52,7 +52,11 @@ func (s QueueSettings) CheckOver(a QueueAttributes) error {
 	if s.Kept[managedSSE] == "true" && now[kmsKey] != "" {
 		return Errorf(InvalidAttributeName, "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.")
 	}
-	if now[throughputLimit] == "perMessageGroupId" && s.GroupDeduplication != nil && !*s.GroupDeduplication {
+	byGroup := a.GroupDeduplication
+	if s.GroupDeduplication != nil {
+		byGroup = *s.GroupDeduplication
+	}
+	if now[throughputLimit] == "perMessageGroupId" && !byGroup {
 		return badAttribute(throughputLimit, "perMessageGroupId is allowed only when DeduplicationScope is messageGroup.")
 	}
 	return nil

@@ -52,28 +52,32 @@ var deadLetterText = text[DeadLetter]{
 		if text == "" {
 			return d, nil
 		}
-		var p struct {
-			Target *string         `json:"deadLetterTargetArn"`
-			Count  json.RawMessage `json:"maxReceiveCount"` // a number, or a number in quotes
-		}
+		const target, count = "deadLetterTargetArn", "maxReceiveCount"
+		var p map[string]json.RawMessage
 		refuse := func(reason string) (DeadLetter, error) { return d, InvalidParameter(text, redrivePolicy, reason) }
-		switch err := json.Unmarshal([]byte(text), &p); {
-		case err != nil:
+		if err := json.Unmarshal([]byte(text), &p); err != nil {
 			return refuse("Redrive policy is not a valid JSON map.")
-		case p.Target == nil:
-			return refuse("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
-		case p.Count == nil:
-			return refuse("Redrive policy does not contain mandatory attribute: maxReceiveCount.")
 		}
-		count := strings.Trim(string(p.Count), `"`)
-		if d.MaxReceives, err = strconv.Atoi(count); err != nil {
-			return d, badReceiveCount(text, count)
+		for _, name := range []string{count, target} { // SQS misses the count first
+			if p[name] == nil {
+				return refuse("Redrive policy does not contain mandatory attribute: " + name + ".")
+			}
 		}
-		var ok bool
-		if d.Queue, ok = n.QueueOf(*p.Target); !ok {
-			return refuse("Invalid value for deadLetterTargetArn.")
+		if len(p) > 2 {
+			return refuse("Only following attributes are supported: [" + target + ", " + count + "].")
 		}
-		return d, nil
+		digits := strings.Trim(string(p[count]), `"`) // a number, or a number in quotes
+		if d.MaxReceives, err = strconv.Atoi(digits); err != nil {
+			return d, badReceiveCount(text, digits)
+		}
+		var arn string
+		if err := json.Unmarshal(p[target], &arn); err == nil {
+			if name, ok := n.QueueOf(arn); ok {
+				d.Queue = name
+				return d, nil
+			}
+		}
+		return refuse("Invalid value for deadLetterTargetArn.")
 	},
 	format: formatDeadLetter,
 }

@@ -204,4 +204,7 @@ func TestKeptSettingsFitEachOther(t *testing.T) {
 	limited := spec.QueueAttributes{FIFO: true, Kept: map[string]string{"FifoThroughputLimit": "perMessageGroupId"}}
 	check(t, spec.QueueSettings{GroupDeduplication: new(false)}.CheckOver(limited), spec.InvalidAttributeValue, "FifoThroughputLimit")
 	check(t, spec.QueueSettings{GroupDeduplication: new(true)}.CheckOver(limited), "")
+	limit := spec.QueueSettings{Kept: limited.Kept}
+	check(t, limit.CheckOver(spec.QueueAttributes{FIFO: true}), spec.InvalidAttributeValue, "FifoThroughputLimit")
+	check(t, limit.CheckOver(spec.QueueAttributes{FIFO: true, GroupDeduplication: true}), "")
 }

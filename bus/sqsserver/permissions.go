@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"omnibus/bus/engine"
 	"omnibus/bus/internal/accesspolicy"
@@ -54,7 +55,8 @@ func (a *addPermission) run(c *call) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	p := accesspolicy.Permission{Label: a.label, Partition: "aws", Accounts: a.accounts, Resource: c.server.ARN(q.Name())}
+	arn := c.server.ARN(q.Name())
+	p := accesspolicy.Permission{Label: a.label, Partition: strings.Split(arn, ":")[1], Accounts: a.accounts, Resource: arn}
 	for _, name := range a.actions {
 		p.Actions = append(p.Actions, "SQS:"+name)
 	}

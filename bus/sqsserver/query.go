@@ -184,7 +184,7 @@ func (f *form) member(w *jsonWriter, name string, m formMember) error {
 		w.number(m.json, n)
 		return nil
 	}
-	elements, err := f.elements(name)
+	elements, err := f.elements(name, m)
 	if err != nil {
 		return err
 	}
@@ -228,10 +228,18 @@ func (f *form) member(w *jsonWriter, name string, m formMember) error {
 	return nil
 }
 
-// elements returns the elements of a list, which are numbered.
-func (f *form) elements(name string) ([]*form, error) {
+// elements returns the elements of a list or a map, which are numbered. A single one
+// of texts may have no number, as in the examples of SQS's API reference:
+// AttributeName=All, Attribute.Name=VisibilityTimeout&Attribute.Value=35.
+func (f *form) elements(name string, m formMember) ([]*form, error) {
+	keys := slices.Sorted(maps.Keys(f.children))
+	switch {
+	case m.kind == formTexts && f.value != "" && len(keys) == 0,
+		m.key != "" && len(keys) > 0 && !slices.ContainsFunc(keys, func(k string) bool { return k != m.key && k != "Value" }):
+		return []*form{f}, nil
+	}
 	var numbers []int
-	for key := range f.children {
+	for _, key := range keys {
 		n, err := strconv.Atoi(key)
 		if err != nil || n < 1 || strconv.Itoa(n) != key {
 			return nil, spec.Errorf("MalformedQueryString", "%s.%.40s: the elements of a list are numbered from 1.", name, key)

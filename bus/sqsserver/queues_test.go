@@ -91,7 +91,10 @@ func TestCreateQueueRefuses(t *testing.T) {
 			{"q", "SqsManagedSseEnabled", "maybe", "InvalidAttributeValue", "Invalid value for the parameter SqsManagedSseEnabled."},
 			{"q", "KmsDataKeyReusePeriodSeconds", "59", "InvalidAttributeValue", "Invalid value for the parameter KmsDataKeyReusePeriodSeconds."},
 			{"q", "RedrivePolicy", "{", "InvalidParameterValue", "for parameter RedrivePolicy is invalid. Reason: Redrive policy is not a valid JSON map."},
-			{"q", "RedrivePolicy", "{}", "InvalidParameterValue", "Redrive policy does not contain mandatory attribute: deadLetterTargetArn."},
+			{"q", "RedrivePolicy", "{}", "InvalidParameterValue", "Redrive policy does not contain mandatory attribute: maxReceiveCount."},
+			{"q", "RedrivePolicy", `{"maxReceiveCount":1}`, "InvalidParameterValue", "Redrive policy does not contain mandatory attribute: deadLetterTargetArn."},
+			{"q", "RedrivePolicy", `{"maxReceiveCount":1,"deadLetterTargetArn":7}`, "InvalidParameterValue", "Invalid value for deadLetterTargetArn."},
+			{"q", "RedrivePolicy", `{"maxReceiveCount":1,"deadLetterTargetArn":"` + arn + `std","x":1}`, "InvalidParameterValue", "Only following attributes are supported: [deadLetterTargetArn, maxReceiveCount]."},
 			{"q", "RedrivePolicy", redrive("dummy", 1), "InvalidParameterValue", "Value " + redrive("dummy", 1) + " for parameter RedrivePolicy is invalid. Reason: Invalid value for deadLetterTargetArn."},
 			{"q", "RedrivePolicy", redrive(arn+"none", 1), "InvalidParameterValue", "Dead letter target does not exist."},
 			{"q", "RedrivePolicy", redrive(arn+"std", 1001), "InvalidParameterValue", "Invalid value for maxReceiveCount: 1001, valid values are from 1 to 1000 both inclusive."},
@@ -321,5 +324,13 @@ func TestPermissionsChangeThePolicy(t *testing.T) {
 			t.Errorf("policy %v", got)
 		}
 		wantError(t, remove("one"), "InvalidParameterValue", "Value one for parameter Label is invalid. Reason: can't find label.")
+
+		china := c.from("cn-north-1", "id", endpoint)
+		url = china.create("q")
+		_, err := china.AddPermission(t.Context(), &sqs.AddPermissionInput{QueueUrl: url, Label: new("one"), AWSAccountIds: []string{"111111111111"}, Actions: []string{"*"}})
+		ok(t, err)
+		if got := china.attributes(url, "Policy")["Policy"]; !strings.Contains(got, `"arn:aws-cn:iam::111111111111:root"`) {
+			t.Errorf("policy %s; want an account of the partition aws-cn", got)
+		}
 	})
 }

@@ -77,6 +77,39 @@ func TestLargestMessagesPass(t *testing.T) {
 	})
 }
 
+// As in the examples of SQS's API reference.
+func TestAListOfOneNeedsNoNumberInTheQueryProtocol(t *testing.T) {
+	server := sqsserver.New(nil)
+	_, err := server.Engine().Create("q", spec.QueueSettings{})
+	ok(t, err)
+	form := func(body string) (int, string) {
+		req := httptest.NewRequest(http.MethodPost, "/000000000000/q", strings.NewReader(body))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		server.ServeHTTP(w, req)
+		return w.Code, w.Body.String()
+	}
+	for _, test := range []struct {
+		body, want string
+		status     int
+	}{
+		{"Action=SetQueueAttributes&Attribute.Name=VisibilityTimeout&Attribute.Value=35", "<SetQueueAttributesResponse", 200},
+		{"Action=GetQueueAttributes&AttributeName=VisibilityTimeout", "<Attribute><Name>VisibilityTimeout</Name><Value>35</Value></Attribute></GetQueueAttributesResult>", 200},
+		{"Action=TagQueue&Tag.Key=QueueType&Tag.Value=Production", "<TagQueueResponse", 200},
+		{"Action=ListQueueTags", "<Tag><Key>QueueType</Key><Value>Production</Value></Tag>", 200},
+		{"Action=UntagQueue&TagKey=QueueType", "<UntagQueueResponse", 200},
+		{"Action=ListQueueTags", "<ListQueueTagsResult></ListQueueTagsResult>", 200},
+		{"Action=SendMessage&MessageBody=m&MessageAttribute.Name=a&MessageAttribute.Value.DataType=String&MessageAttribute.Value.StringValue=v", "<MD5OfMessageAttributes>", 200},
+		{"Action=ReceiveMessage&AttributeName=All&MessageAttributeName=a", "<Name>ApproximateReceiveCount</Name>", 200},
+		{"Action=SetQueueAttributes&Attribute.Name=a&Attribute.1.Name=b", "<Code>MalformedQueryString</Code><Message>Attribute.Name: the elements", 400},
+		{"Action=GetQueueAttributes&AttributeName.x=All", "<Code>MalformedQueryString</Code>", 400},
+	} {
+		if status, answer := form(test.body); status != test.status || !strings.Contains(answer, test.want) {
+			t.Errorf("%s: %d, %s; want %d, %s", test.body, status, answer, test.status, test.want)
+		}
+	}
+}
+
 func TestOversizedRequestsAreRefused(t *testing.T) {
 	server := sqsserver.New(nil)
 	big := strings.Repeat("x", 4<<20)

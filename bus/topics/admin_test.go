@@ -221,7 +221,7 @@ func TestEndpoints(t *testing.T) {
 		{topic, "https", "localhost", "Endpoint must match the specified protocol"},
 		{topic, "email", "nobody", "Email address"},
 		{topic, "lambda", "f", "Lambda endpoint ARN"},
-		{fifo, "http", "http://localhost", "Protocol Reason: FIFO topics"},
+		{fifo, "http", "http://localhost", "Invalid protocol type: http"},
 	} {
 		err := subscribe(test.topic, test.protocol, test.endpoint)
 		if test.want == "" {
@@ -297,6 +297,7 @@ func TestSubscriptionAttributes(t *testing.T) {
 		{"FilterPolicyScope", "RandomValue", "FilterPolicyScope: Invalid value [RandomValue]. Please use either MessageBody or MessageAttributes"},
 		{"RedrivePolicy", `{"deadLetterTargetArn": "fake-arn"}`, "RedrivePolicy: deadLetterTargetArn is an invalid arn"},
 		{"RedrivePolicy", `{"deadLetterTargetArn": "` + queueARN("dead.fifo") + `"}`, "RedrivePolicy: must use a standard queue"},
+		{"RedrivePolicy", `{"deadLetterTargetArn": "` + queueARN("dead") + `", "maxReceiveCount": 5}`, "RedrivePolicy: invalid JSON. Attribute maxReceiveCount is unknown."},
 		{"RedrivePolicy", `{invalidjson}`, "RedrivePolicy: " + syntax},
 		{"FilterPolicy", `{invalidjson}`, "FilterPolicy: " + syntax},
 		{"FilterPolicy", `{"a": {"b": ["x"]}}`, "Filter policy scope MessageAttributes does not support nested filter policy"},
@@ -310,7 +311,7 @@ func TestSubscriptionAttributes(t *testing.T) {
 	arn = r.queue(fifo, "q.fifo")
 	wantError(t, r.SetSubscriptionAttribute(arn, "RedrivePolicy", redrive), InvalidParameter, "Invalid parameter: RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic.")
 	_, err := r.Subscribe(SubscribeRequest{TopicARN: topic, Protocol: "email", Endpoint: "a@b", Account: account, Attributes: map[string]string{"RawMessageDelivery": "true"}})
-	wantError(t, err, InvalidParameter, "Invalid parameter: Attributes Reason: RawMessageDelivery: Delivery protocol [email] does not support raw message delivery.")
+	wantError(t, err, InvalidParameter, "Invalid parameter: Attributes Reason: Delivery protocol [email] does not support raw message delivery.")
 }
 
 func TestATopicHasTwoHundredFilters(t *testing.T) {

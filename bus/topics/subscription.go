@@ -95,7 +95,7 @@ func (t *topic) checkEndpoint(protocol, endpoint string) error {
 		return invalid("Amazon SNS does not support this protocol string: %.80s", protocol)
 	}
 	if t.fifo && protocol != "sqs" {
-		return invalid("Protocol Reason: FIFO topics take subscriptions of the protocol sqs only")
+		return invalid("Invalid protocol type: %s", protocol)
 	}
 	return nil
 }
@@ -150,7 +150,7 @@ func removes(name, value string) bool {
 func (s *subscription) apply(t *topic, before string) error {
 	s.raw = s.attrs["RawMessageDelivery"] == "true"
 	if s.raw && s.protocol != "sqs" && s.protocol != "firehose" && !s.overHTTP() {
-		return invalid("%sRawMessageDelivery: Delivery protocol [%s] does not support raw message delivery.", before, s.protocol)
+		return invalid("%sDelivery protocol [%s] does not support raw message delivery.", before, s.protocol)
 	}
 	s.filter, s.byBody = nil, s.attrs["FilterPolicyScope"] == byBody
 	if policy := s.attrs["FilterPolicy"]; policy != "" {
@@ -180,6 +180,11 @@ func (s *subscription) deadLetterQueue(t *topic) (arn, why string) {
 	n, bad := parseJSON(policy)
 	if bad != nil {
 		return "", "failed to parse JSON. " + bad.text + location(policy, bad.at)
+	}
+	for _, name := range n.names {
+		if name != "deadLetterTargetArn" {
+			return "", fmt.Sprintf("invalid JSON. Attribute %.80s is unknown.", name)
+		}
 	}
 	target := n.member("deadLetterTargetArn")
 	if target == nil || target.kind != text {
