@@ -19,8 +19,10 @@ import (
 // SendBatch sends messages in as few requests as the backend can. It returns nil if
 // all were sent, or one error for each message, nil for those that were: one that is
 // refused fails alone. To a FIFO queue they go in their order, in requests one after
-// the other. As with Topic.Send, when ctx ends a message may have been sent, or may be
-// yet. It must not be called after Shutdown.
+// the other. On SQS a fault of its own may hit one message of a request; that one is sent
+// again, behind up to nine that were accepted. Who cannot have that sends one by one.
+// As with Topic.Send, when ctx ends a message may have been sent, or may be yet. It must
+// not be called after Shutdown.
 func (q *Queue) SendBatch(ctx context.Context, ms []*pubsub.Message) []error {
 	if len(ms) == 0 {
 		return nil

@@ -10,8 +10,8 @@ import (
 // control: without it they are sent one by one through the Topic.
 type BatchSender interface {
 	// SendBatch returns nil, or one error for each message, nil for those that were
-	// sent. A FIFO queue gets them in their order. BeforeSend and AfterSend of each
-	// are called as by the Topic.
+	// sent. A FIFO queue gets them in their order, but for what [omnibus/bus.Queue.SendBatch]
+	// says. BeforeSend and AfterSend of each are called as by the Topic.
 	SendBatch(ctx context.Context, ms []*cdk.Message) []error
 }
 

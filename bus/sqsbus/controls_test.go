@@ -349,3 +349,33 @@ func TestMeterCountsByQueueAndAction(t *testing.T) {
 		}
 	})
 }
+
+// Messages that were sent to a dead-letter queue itself have no source to go back to.
+// So many that they become visible again while others are received do not keep a
+// redrive from its end.
+func TestARedriveOfSomeEndsWhereMessagesCameFromNowhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.latency = 50 * time.Millisecond
+		dead := e.create(t, "dead", spec.QueueSettings{})
+		e.create(t, "donors", spec.QueueSettings{DeadLetter: &spec.DeadLetter{Queue: "dead", MaxReceives: 3}})
+		const sent = 4000
+		for _, body := range numbered(sent) {
+			sendTo(t, dead, wireMessage{MessageBody: body})
+		}
+		var mux bus.Mux
+		e.backend().Register(&mux)
+		q, err := mux.Open(t.Context(), testOrigin+"/000000000000/dead")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer shutDown(t, q)
+		start := time.Now()
+		if n, err := q.Redrive(t.Context(), "", 5); n != 0 || err != nil {
+			t.Errorf("%d messages redriven, %v", n, err)
+		}
+		if took := time.Since(start); took > 5*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+	})
+}

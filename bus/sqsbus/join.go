@@ -47,6 +47,7 @@ type joiner[E, R any] struct {
 	timer   *time.Timer // who does so when others may come, or nil
 	running int         // requests under way
 	crowded time.Time   // until when others are expected, since they have just been answered
+	waited  int         // calls of wait, for which entries go out without waiting for others
 
 	work group // that make requests
 }
@@ -141,7 +142,7 @@ func (j *joiner[E, R]) add(urgent bool, entries ...*entry[E, R]) {
 		return
 	}
 	j.due = true
-	if !urgent && (j.running > 0 || time.Now().Before(j.crowded)) {
+	if !urgent && j.waited == 0 && (j.running > 0 || time.Now().Before(j.crowded)) {
 		j.timer = time.AfterFunc(j.linger, j.expire)
 		return
 	}
@@ -276,12 +277,19 @@ func passes(err error) bool {
 	return errors.As(err, &c) && (c.code == gcerrors.Internal || c.code == gcerrors.ResourceExhausted)
 }
 
-// wait returns when all has been sent and answered, or ctx has ended.
+// wait returns when all has been sent and answered, what fails and is sent again
+// included, or ctx has ended.
 func (j *joiner[E, R]) wait(ctx context.Context) {
-	j.expire()
+	j.mu.Lock()
+	j.waited++ // so that nothing waits for a timer, which is none of the work
+	j.flush()
+	j.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		j.work.Wait()
+		j.mu.Lock()
+		j.waited--
+		j.mu.Unlock()
 		close(done)
 	}()
 	select {

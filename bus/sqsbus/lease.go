@@ -25,6 +25,7 @@ type delivery struct {
 	timeout  time.Duration // set last
 	until    time.Time     // zero when the lease is lost, or the delivery settled
 	settled  bool          // given back or buried: what follows changes nothing
+	leaving  bool          // being given back: its lease is not renewed any more
 	released bool          // handed out only to be given back
 	taken    bool          // the program has looked at it, or settled it
 }
@@ -69,6 +70,20 @@ func (d *delivery) isSettled() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.settled
+}
+
+// leave marks the delivery as one that is being given back, or that is not any more,
+// since that has failed.
+func (d *delivery) leave(leaving bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.leaving = leaving
+}
+
+func (d *delivery) isLeaving() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.leaving
 }
 
 // take marks the delivery as one that the program has.

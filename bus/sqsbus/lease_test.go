@@ -2,6 +2,7 @@ package sqsbus
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -441,4 +442,73 @@ func TestAShutdownDoesNotWaitForLeasesThatCannotBeExtended(t *testing.T) {
 			t.Errorf("a shutdown with a second to do it took %v", took)
 		}
 	})
+}
+
+// The requests that keep what waits end with the receiver, which gives it back then.
+func TestAShutdownDuringAnExtensionGivesBackWhatWaits(t *testing.T) {
+	for range 10 { // the moment within the request varies
+		synctest.Test(t, func(t *testing.T) {
+			e := newEndpoint()
+			e.latency = 5 * time.Millisecond
+			e.create(t, "donors", spec.QueueSettings{})
+			q := e.open(t, "?visibility=1m")
+			nineWait(t, e, q, brisk).Ack()
+			time.Sleep(25 * time.Second)
+			for before := e.count("ChangeMessageVisibilityBatch"); e.count("ChangeMessageVisibilityBatch") == before; {
+				time.Sleep(time.Millisecond / 2)
+			}
+			shutDown(t, q)
+			e.counts(t, 9, 0, 0)
+		})
+	}
+}
+
+// A renewal that is tried again does not undo what was done with the message meanwhile.
+func TestAGivenBackMessageIsNotRenewed(t *testing.T) {
+	for name, test := range map[string]struct {
+		giveBack func(*testing.T, *bus.Queue, *pubsub.Message)
+		after    time.Duration
+	}{
+		"GiveBack": {func(t *testing.T, q *bus.Queue, m *pubsub.Message) {
+			if err := q.GiveBack(t.Context(), m, time.Hour); err != nil {
+				t.Error(err)
+			}
+		}, time.Hour},
+		"Nack": {func(_ *testing.T, _ *bus.Queue, m *pubsub.Message) { m.Nack() }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint()
+				e.latency = 5 * time.Millisecond
+				e.create(t, "donors", spec.QueueSettings{})
+				q := e.open(t, "?visibility=30s")
+				defer shutDown(t, q)
+				send(t, q, "m")
+				m := receive(t, q, time.Second)
+				failed := false
+				e.set(func() {
+					e.fault = func(c *call) *fault {
+						if c.action != "ChangeMessageVisibilityBatch" || failed {
+							return nil
+						}
+						failed = true
+						return &fault{status: 503, code: "ServiceUnavailable"}
+					}
+				})
+				renewed := make(chan []error)
+				go func() { renewed <- q.Renew(t.Context(), m) }()
+				time.Sleep(10 * time.Millisecond)
+				start := time.Now()
+				test.giveBack(t, q, m)
+				if errs := <-renewed; !errors.Is(errors.Join(errs...), bus.ErrLeaseLost) {
+					t.Errorf("the renewal ends with %v", errs)
+				}
+				again := receive(t, q, 2*time.Hour)
+				if took := time.Since(start); took < test.after || took > test.after+time.Second {
+					t.Errorf("the message came %v after it was given back; want %v", took, test.after)
+				}
+				again.Ack()
+			})
+		})
+	}
 }

@@ -70,6 +70,10 @@ func (p *patience) HandleInitialize(ctx context.Context, in middleware.Initializ
 			p.outage.ended(true, false)
 			return out, metadata, ctx.Err()
 		}
+		if stale, ok := ctx.Value(unlessKey{}).(func() bool); ok && stale() {
+			p.outage.ended(true, false)
+			return out, metadata, err
+		}
 	}
 }
 
@@ -79,6 +83,13 @@ type heardByKey struct{}
 // try of it was not answered, and so may have had its effect.
 func heardBy(ctx context.Context, limit time.Time) context.Context {
 	return context.WithValue(ctx, heardByKey{}, limit)
+}
+
+type unlessKey struct{}
+
+// unless returns a context for a request that is not to be made again once it is stale.
+func unless(ctx context.Context, stale func() bool) context.Context {
+	return context.WithValue(ctx, unlessKey{}, stale)
 }
 
 // try makes one try, which is not to hang for ever.

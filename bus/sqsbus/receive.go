@@ -54,6 +54,7 @@ type receiver struct {
 	pauses  map[*func()]bool   // what to call when nothing is left to hand out while paused
 	keeper  *time.Timer        // keeps what is in buffer, or nil
 	keeping bool               // requests that do so are under way
+	failed  bool               // next has returned an error, with which the Subscription ends
 	closed  bool
 }
 
@@ -97,12 +98,13 @@ func (r *receiver) next(ctx context.Context) ([]*delivery, error) {
 	defer r.mu.Unlock()
 	if !r.closed {
 		r.hunger.asked(time.Now())
-		r.handful = nil
+		r.handful, r.failed = nil, false
 	}
 	for !r.closed { // once it is, what waits here is given back, though the portable type may still ask
 		ds := r.take()
 		if err := r.err; len(ds) == 0 && err != nil {
-			r.err = nil
+			r.err, r.failed = nil, true
+			r.endPolls()
 			return nil, err
 		}
 		if len(ds) == 0 && ctx.Err() != nil {
@@ -240,6 +242,10 @@ func (r *receiver) start(n int, wait time.Duration) {
 			r.err = err
 		}
 		r.buffer = append(r.buffer, got...)
+		if r.failed { // nobody is going to ask
+			r.work.Go(func() { r.giveBack(r.ctx, got) })
+			return
+		}
 		r.keep()
 		r.wake()
 	})
@@ -300,6 +306,18 @@ func (r *receiver) pause(idle func()) (resume func()) {
 	for _, d := range r.handful {
 		d.release()
 	}
+	r.endPolls()
+	r.wake()
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.pauses, &idle)
+		r.wake()
+	}
+}
+
+// endPolls ends the polls that are not about to be answered. The caller holds mu.
+func (r *receiver) endPolls() {
 	grace := max(minGrace, 3*r.hunger.trip)
 	for p := range r.polls {
 		if age := time.Since(p.began); age < grace {
@@ -307,13 +325,6 @@ func (r *receiver) pause(idle func()) (resume func()) {
 		} else {
 			p.cancel()
 		}
-	}
-	r.wake()
-	return func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.pauses, &idle)
-		r.wake()
 	}
 }
 
@@ -368,7 +379,7 @@ func (r *receiver) extend() {
 	var changes []change
 	var shortest time.Duration
 	for _, d := range r.kept() {
-		changes = append(changes, change{d, d.handle, d.visibility})
+		changes = append(changes, change{d, d.handle, d.visibility, false})
 		if shortest == 0 || d.visibility < shortest {
 			shortest = d.visibility
 		}
@@ -380,7 +391,7 @@ func (r *receiver) extend() {
 		defer cancel()
 		lost, why := 0, error(nil)
 		for i, err := range r.change.do(ctx, false, changes...) {
-			if err != nil {
+			if err != nil && r.ctx.Err() == nil { // else they are about to be given back
 				lost, why = lost+1, err
 				changes[i].delivery.drop()
 			}
@@ -409,12 +420,18 @@ func (r *receiver) close(ctx context.Context) {
 	r.work.Wait()
 
 	r.mu.Lock()
-	var changes []change
-	for _, d := range r.kept() {
-		changes = append(changes, change{d, d.handle, 0})
-	}
+	kept := r.kept()
 	r.buffer, r.handful = nil, nil
 	r.mu.Unlock()
+	r.giveBack(ctx, kept)
+}
+
+// giveBack makes messages visible that nobody has.
+func (r *receiver) giveBack(ctx context.Context, ds []*delivery) {
+	var changes []change
+	for _, d := range ds {
+		changes = append(changes, change{d, d.handle, 0, true})
+	}
 	for i, err := range r.change.do(ctx, true, changes...) {
 		if err == nil {
 			r.deliveries.done(changes[i].delivery)

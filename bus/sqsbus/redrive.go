@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -125,7 +127,7 @@ const (
 // moveSome moves up to most visible messages.
 func (q *queue) moveSome(ctx context.Context, to string, most int) (int, error) {
 	targets := map[string]string{} // URLs by name
-	var left []types.Message       // messages received and not moved
+	left := map[string]string{}    // receipt handles by id, of messages received and not moved
 	defer func() { q.giveBack(ctx, left) }()
 	moved := 0
 	for moved < most {
@@ -140,21 +142,31 @@ func (q *queue) moveSome(ctx context.Context, to string, most int) (int, error) 
 		if err != nil || len(out.Messages) == 0 {
 			return moved, err
 		}
+		known := 0 // that were received before, and have become visible again since
 		for i, m := range out.Messages {
 			name := to
 			if name == "" {
 				name = sourceOf(&m)
 			}
 			if name == "" {
-				left = append(left, m)
+				id := aws.ToString(m.MessageId)
+				if left[id] != "" {
+					known++
+				}
+				left[id] = aws.ToString(m.ReceiptHandle)
 				continue
 			}
 			err := q.move(ctx, m, name, targets)
 			if err != nil {
-				left = append(left, out.Messages[i:]...)
+				for _, m := range out.Messages[i:] {
+					left[aws.ToString(m.MessageId)] = aws.ToString(m.ReceiptHandle)
+				}
 				return moved, err
 			}
 			moved++
+		}
+		if known == len(out.Messages) {
+			return moved, nil
 		}
 	}
 	return moved, nil
@@ -171,11 +183,15 @@ func sourceOf(m *types.Message) string {
 }
 
 // giveBack makes messages visible again. One that fails becomes so by itself.
-func (q *queue) giveBack(ctx context.Context, ms []types.Message) {
+func (q *queue) giveBack(ctx context.Context, handles map[string]string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
 	defer cancel()
-	for _, m := range ms {
-		_, _ = q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &q.url, ReceiptHandle: m.ReceiptHandle})
+	for batch := range slices.Chunk(slices.Collect(maps.Values(handles)), spec.MaxBatchEntries) {
+		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.url}
+		for i, handle := range batch {
+			in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{Id: batchID(i), ReceiptHandle: &handle})
+		}
+		_, _ = q.client.ChangeMessageVisibilityBatch(ctx, in)
 	}
 }
 

@@ -409,3 +409,53 @@ func every(n int, f fault, action string) func(*call) *fault {
 		return nil
 	}
 }
+
+// Acknowledgements that SQS fails by themselves are tried again, with others; a
+// shutdown waits for those too.
+func TestShutdownWaitsForAcknowledgementsThatAreTriedAgain(t *testing.T) {
+	for range 10 { // the pauses between tries are random
+		synctest.Test(t, func(t *testing.T) {
+			e := newEndpoint()
+			e.latency = 5 * time.Millisecond
+			e.create(t, "donors", spec.QueueSettings{})
+			q := e.open(t, "")
+			send(t, q, numbered(10)...)
+			e.set(func() { e.entry = failing("DeleteMessageBatch", "InternalError", 10) })
+			var ms []*pubsub.Message
+			for range 10 {
+				ms = append(ms, receive(t, q, time.Second))
+			}
+			for _, m := range ms {
+				m.Ack()
+			}
+			shutDown(t, q)
+			e.counts(t, 0, 0, 0)
+		})
+	}
+}
+
+// A Subscription that has failed asks no more. What its polls still bring is given back.
+func TestAFailedSubscriptionHoldsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.latency = 5 * time.Millisecond
+		e.create(t, "donors", spec.QueueSettings{})
+		q := e.open(t, "?visibility=30s")
+		defer shutDown(t, q)
+		send(t, q, "m")
+		m := receive(t, q, time.Second)
+		e.set(func() {
+			e.fault = aMinuteOf(fault{status: 400, code: "AccessDeniedException"}, "DeleteMessageBatch")
+		})
+		m.Ack()
+		_, err := q.Subscription.Receive(t.Context())
+		check(t, "receive", err, gcerrors.PermissionDenied)
+		e.engineSend(t, wireMessage{MessageBody: "n"}) // for the poll that was under way
+		time.Sleep(time.Second)
+		e.counts(t, 1, 1, 0) // the latter had been received before
+		time.Sleep(10 * time.Minute)
+		if n := e.count("ChangeMessageVisibilityBatch"); n > 1 {
+			t.Errorf("%d requests kept or gave back one message", n)
+		}
+	})
+}

@@ -28,6 +28,14 @@ type change struct {
 	delivery *delivery // nil if it is not known
 	handle   string
 	timeout  time.Duration
+	last     bool // it gives the message back; changes that do not are not made once one is under way
+}
+
+// late reports whether the change comes too late: its lease is lost, or the message is
+// being given back.
+func (c change) late() bool {
+	d := c.delivery
+	return d != nil && (d.lost() || !c.last && d.isLeaving())
 }
 
 func newChanger(ctx context.Context, client *sqs.Client, queue string, ds *deliveries, t *traffic) *changer {
@@ -46,7 +54,7 @@ func (c change) check() error {
 	if err := spec.CheckWholeSeconds("VisibilityTimeout", c.timeout); err != nil {
 		return err
 	}
-	if c.delivery != nil && c.delivery.lost() {
+	if c.late() {
 		return errLost
 	}
 	return nil
@@ -86,7 +94,8 @@ func (c *changer) giveBack(d *delivery, failed func(error)) {
 	if d.lost() {
 		return
 	}
-	c.join.post(d.isReleased(), change{d, d.handle, 0}, func(o outcome[struct{}]) {
+	d.leave(true)
+	c.join.post(d.isReleased(), change{d, d.handle, 0, true}, func(o outcome[struct{}]) {
 		if o.err != nil && c.join.ctx.Err() == nil && concernsAll(o.err) {
 			failed(o.err)
 		}
@@ -111,7 +120,7 @@ var errUnheard = driver.LeaseLost(coded(spec.Errorf(spec.MessageNotInflight, "no
 // request makes the changes in one request, which is tried again as long as that can
 // only change what is held here: a message that was made visible by a try whose answer
 // got lost, or whose lease is over, may be another receiver's, whose lease SQS would
-// change.
+// change. Nor is a change made after one that gives the message back.
 func (c *changer) request(ctx context.Context, changes []change) ([]outcome[struct{}], error) {
 	outcomes := unanswered[struct{}](len(changes))
 	left := make([]int, len(changes)) // places in changes
@@ -120,18 +129,25 @@ func (c *changer) request(ctx context.Context, changes []change) ([]outcome[stru
 	}
 	for {
 		left = slices.DeleteFunc(left, func(i int) bool {
-			lost := changes[i].delivery != nil && changes[i].delivery.lost()
-			if lost {
+			late := changes[i].late()
+			if late {
 				outcomes[i].err = errLost
 			}
-			return lost
+			return late
 		})
 		if len(left) == 0 {
 			return outcomes, nil
 		}
+		anyLate := func() bool { return slices.ContainsFunc(left, func(i int) bool { return changes[i].late() }) }
 		asked, before := time.Now(), len(left)
-		err := c.try(ctx, changes, left, outcomes)
-		if err == nil || ctx.Err() != nil || errors.As(coded(err), new(*codedError)) {
+		err := c.try(unless(ctx, anyLate), changes, left, outcomes)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return outcomes, err
+		case errors.As(coded(err), new(*codedError)): // nothing was changed
+			if anyLate() {
+				continue
+			}
 			return outcomes, err
 		}
 		left = slices.DeleteFunc(left, func(i int) bool {
@@ -144,7 +160,7 @@ func (c *changer) request(ctx context.Context, changes []change) ([]outcome[stru
 			}
 			return over
 		})
-		if len(left) == before && !slices.ContainsFunc(left, func(i int) bool { return changes[i].delivery != nil && changes[i].delivery.lost() }) {
+		if len(left) == before && !anyLate() {
 			return outcomes, err
 		}
 	}
@@ -197,7 +213,7 @@ func (c *changer) try(ctx context.Context, changes []change, places []int, outco
 func (q *queue) ChangeVisibility(ctx context.Context, changes []driver.VisibilityChange) []error {
 	wanted := make([]change, len(changes))
 	for i, v := range changes {
-		wanted[i] = change{q.deliveries.find(v.ReceiptHandle), v.ReceiptHandle, v.Timeout}
+		wanted[i] = change{q.deliveries.find(v.ReceiptHandle), v.ReceiptHandle, v.Timeout, false}
 	}
 	return anyError(q.changer.do(ctx, false, wanted...))
 }
@@ -208,7 +224,7 @@ func (q *queue) Renew(ctx context.Context, handles []string) []error {
 	return q.settle(handles, func(ds []*delivery) []error {
 		changes := make([]change, len(ds))
 		for i, d := range ds {
-			changes[i] = change{d, d.handle, d.visibility}
+			changes[i] = change{d, d.handle, d.visibility, false}
 		}
 		return q.changer.do(ctx, false, changes...)
 	})
@@ -219,12 +235,15 @@ func (q *queue) GiveBack(ctx context.Context, handles []string, after time.Durat
 	return q.settle(handles, func(ds []*delivery) []error {
 		changes := make([]change, len(ds))
 		for i, d := range ds {
-			changes[i] = change{d, d.handle, after}
+			d.leave(true)
+			changes[i] = change{d, d.handle, after, true}
 		}
 		errs := q.changer.do(ctx, false, changes...)
 		for i, err := range errs {
 			if err == nil {
 				ds[i].settle() // known still, so that nothing more is done with it
+			} else {
+				ds[i].leave(false)
 			}
 		}
 		return errs
