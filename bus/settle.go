@@ -91,10 +91,11 @@ func (q *Queue) Bury(ctx context.Context, m *pubsub.Message, reason string) erro
 }
 
 // AfterAck registers f, which is called once the backend has answered to an
-// acknowledgement of m:
-// with nil if the message is deleted, with an error that matches [ErrLeaseLost] if
-// it is not, since the acknowledgement came too late, or with what kept it from
-// being confirmed. Call AfterAck before Ack. If m is not acknowledged, f is not
+// acknowledgement of m: with nil if the message is deleted, with an error that matches
+// [ErrLeaseLost] if the acknowledgement came too late or the delivery was settled before,
+// or with what kept it from being confirmed. SQS does not tell whether it came too late;
+// there the lease decides, and a message that nobody received meanwhile may be deleted
+// all the same. Call AfterAck before Ack. If m is not acknowledged, f is not
 // called. It is called from any goroutine, and must not block.
 //
 // AfterAck returns false if the backend does not tell (see [ControlAckResults]);
