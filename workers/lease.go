@@ -14,14 +14,16 @@ import (
 )
 
 // A keeper keeps the leases of a consumer's deliveries: of those in handlers and of
-// those that wait for one. One goroutine renews them, many with one call. It does so
-// when half of a lease is over, or up to an eighth later if that saves a call; so a
-// handler that ends before costs no renewal.
+// those that wait for one. One goroutine has them renewed, those of a queue that are due
+// with one call. That is when half of a lease is over, or up to an eighth later if that
+// saves a call; so a handler that ends before costs no renewal. Each call has a goroutine
+// of its own, so that one that gets no answer delays nothing else.
 type keeper struct {
-	run    *run
-	quit   context.CancelFunc
-	ended  chan struct{}
-	sooner chan struct{} // holds one: there is something to do before at
+	run      *run
+	quit     context.CancelFunc
+	ended    chan struct{}
+	sooner   chan struct{}  // holds one: there is something to do before at
+	renewals sync.WaitGroup // calls under way
 
 	mu   sync.Mutex // guards all below, and the leases
 	kept *delivery  // the first of a list
@@ -34,8 +36,8 @@ type lease struct {
 	kept          bool      // in that list
 
 	until time.Time // when it ends
-	from  time.Time // from then on it may be renewed; zero if it is not to be
-	by    time.Time // by then it is to be renewed
+	from  time.Time // from then on it may be renewed; zero if it is not to be, or is being renewed
+	by    time.Time // by then it is to be renewed, or else it ends
 	limit time.Time // it is not renewed beyond that
 
 	lost   error // why it is lost, or nil
@@ -52,7 +54,7 @@ func (k *keeper) start(r *run) {
 	}()
 }
 
-// stop ends the goroutine.
+// stop ends the goroutine, and the calls under way.
 func (k *keeper) stop() {
 	k.quit()
 	<-k.ended
@@ -188,8 +190,9 @@ func (k *keeper) drop(d *delivery, why error) {
 	k.cancel(d)
 }
 
-// work renews leases until ctx ends.
+// work has leases renewed until ctx ends, and waits for the calls under way then.
 func (k *keeper) work(ctx context.Context) {
+	defer k.renewals.Wait()
 	t := time.NewTimer(0)
 	defer t.Stop()
 	for {
@@ -221,7 +224,7 @@ func (k *keeper) next() time.Time {
 	return k.at
 }
 
-// renewDue renews the leases of which half is over.
+// renewDue begins to renew the leases of which half is over.
 func (k *keeper) renewDue(ctx context.Context) {
 	now := time.Now()
 	due := map[*bus.Queue][]*delivery{}
@@ -233,7 +236,9 @@ func (k *keeper) renewDue(ctx context.Context) {
 	}
 	k.mu.Unlock()
 	for q, ds := range due {
-		k.renew(ctx, q, k.unchanged(ds))
+		if ds = k.unchanged(ds); len(ds) > 0 {
+			k.renewals.Go(func() { k.renew(ctx, q, ds) })
+		}
 	}
 }
 
@@ -248,16 +253,17 @@ func (k *keeper) unchanged(ds []*delivery) []*delivery {
 		switch {
 		case until.IsZero() || !now.Before(until):
 			k.drop(d, fmt.Errorf("workers: the visibility timeout is over: %w", bus.ErrLeaseLost))
-		case k.follow(d, now, until):
+		case k.begin(d, now, until):
 			same = append(same, d)
 		}
 	}
 	return same
 }
 
-// follow takes note of a lease that was changed, and else reports that it is to be
-// renewed.
-func (k *keeper) follow(d *delivery, now, until time.Time) bool {
+// begin takes note of a lease that was changed, and else reports whether it is to be
+// renewed now. It is not renewed again then until renewed has said what came of that; if
+// its end comes first, it is lost.
+func (k *keeper) begin(d *delivery, now, until time.Time) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !d.lease.kept {
@@ -267,15 +273,16 @@ func (k *keeper) follow(d *delivery, now, until time.Time) bool {
 		k.schedule(d, now, until)
 		return false
 	}
-	return !d.lease.from.IsZero()
+	if d.lease.from.IsZero() {
+		return false
+	}
+	d.lease.from, d.lease.by = time.Time{}, until
+	return true
 }
 
 // renew renews leases in one queue. What cannot be renewed is tried again when half
 // of the rest is over.
 func (k *keeper) renew(ctx context.Context, q *bus.Queue, ds []*delivery) {
-	if len(ds) == 0 {
-		return
-	}
 	ms := make([]*pubsub.Message, len(ds))
 	for i, d := range ds {
 		ms[i] = d.message

@@ -5,12 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gocloud.dev/pubsub"
 
 	"omnibus/bus"
+	"omnibus/bus/driver"
+	"omnibus/bus/faulty"
+	"omnibus/bus/membus"
 	"omnibus/workers"
 )
 
@@ -254,6 +259,52 @@ func TestAHandlerIsCancelledWhenItsLeaseEndsInAnOutage(t *testing.T) {
 		}
 		if s := c.Stats(); took < 29*time.Second || took > 31*time.Second || s.Lost != 1 {
 			t.Errorf("the handler's context ended after %v, stats %+v; want it with the lease, after 30 s", took, s)
+		}
+	})
+}
+
+func TestAQueueThatRenewsNoLeaseCostsThoseOfOthersNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mux bus.Mux
+		var hung, calls, slowly atomic.Int64
+		mux.Register(membus.Scheme, faulty.New(membus.New(nil), &faulty.Options{Fault: func(c *faulty.Call) (f faulty.Fault) {
+			if c.Operation == faulty.Operation(driver.ControlRenew) && c.URL == "mem://slow" {
+				hung.Add(1)
+				f.Before = time.Hour
+			}
+			return f
+		}}))
+		for name, visibility := range map[string]time.Duration{"slow": 10 * time.Minute, "fast": 30 * time.Second} {
+			if _, err := mux.Create(t.Context(), "mem://"+name, bus.QueueSettings{Visibility: &visibility}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		slow, fast := openQueue(t, &mux, "mem://slow"), openQueue(t, &mux, "mem://fast")
+		send(t, slow, "slow")
+		c := &workers.Consumer{Queues: []workers.Share{{Queue: slow}, {Queue: fast}}, Concurrency: 3, Logger: quiet, MaxLease: time.Hour, Handler: func(ctx context.Context, m *pubsub.Message) error {
+			if string(m.Body) == "fast" {
+				calls.Add(1)
+				return idle(ctx, 45*time.Second)
+			}
+			begin := time.Now()
+			err := idle(ctx, time.Hour)
+			slowly.CompareAndSwap(0, int64(time.Since(begin)))
+			return err
+		}}
+		stop := start(t, c)
+		time.Sleep(6 * time.Minute) // its lease is being renewed, and has four minutes left
+		send(t, fast, "fast")
+		time.Sleep(3 * time.Minute)
+		if s := c.Stats(); hung.Load() != 1 || calls.Load() != 1 || s.Received != 2 || s.Deleted != 1 {
+			t.Errorf("of the queue that renews leases a message was handled %d times, stats %+v; want once, and another in hand", calls.Load(), s)
+		}
+		time.Sleep(5 * time.Minute)
+		if took := time.Duration(slowly.Load()); took != 10*time.Minute {
+			t.Errorf("the other handler's context ended after %v, want it with the lease, after 10 minutes", took)
+		}
+		time.Sleep(2 * time.Minute) // it has been delivered again, and its lease is being renewed
+		if err := stop(); err != nil {
+			t.Error(err)
 		}
 	})
 }
