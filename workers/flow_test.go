@@ -3,6 +3,7 @@ package workers_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,6 +43,48 @@ func TestALimiterLimitsWhatIsReceived(t *testing.T) {
 		}
 		time.Sleep(time.Second) // what the portable type gives back it does not wait for
 		expect(t, p.open("work"), bus.Counts{Visible: 200 - int(handled.Load())})
+	})
+}
+
+// A watched context counts how often it is asked for its deadline, and ends when that is
+// too often.
+type watched struct {
+	context.Context
+	asked atomic.Int64
+	end   context.CancelFunc
+}
+
+func (w *watched) Deadline() (time.Time, bool) {
+	if w.asked.Add(1) == 1000 {
+		w.end()
+	}
+	return w.Context.Deadline()
+}
+
+func TestALimiterWithoutATokenBeforeTheDeadlineIsWaitedForAtRest(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		for name, size := range map[string]int{"single": 1, "batches": 10} {
+			q := p.queue(name, bus.QueueSettings{})
+			p.fill(name, 3)
+			ctx, end := context.WithTimeout(t.Context(), 25*time.Second)
+			w := &watched{Context: ctx, end: end}
+			begin := time.Now()
+			var at []time.Duration
+			c := &workers.Consumer{Queue: q, Limiter: rate.NewLimiter(rate.Every(10*time.Second), 1), BatchSize: size, BatchHandler: func(context.Context, []*pubsub.Message) []error {
+				at = append(at, time.Since(begin))
+				return nil
+			}}
+			if err := c.Run(w); err != nil {
+				t.Error(err)
+			}
+			if want := []time.Duration{0, 10 * time.Second, 20 * time.Second}; !slices.Equal(at, want) {
+				t.Errorf("%s: messages were handled after %v, want %v", name, at, want)
+			}
+			if n, took := w.asked.Load(), time.Since(begin); n >= 1000 || took != 25*time.Second {
+				t.Errorf("%s: Run looked at its deadline %d times in %v, want a few times until that", name, n, took)
+			}
+			end()
+		}
 	})
 }
 

@@ -3,6 +3,7 @@ package workers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -121,6 +122,10 @@ func (r *run) dispatch(ctx context.Context) error {
 // or when Max is reached.
 func (r *run) gather(ctx context.Context, s source) ([]*delivery, error) {
 	d, err := r.next(ctx, s)
+	if errors.Is(err, errNoToken) {
+		<-ctx.Done()
+		return nil, nil
+	}
 	if d == nil {
 		return nil, err
 	}
@@ -132,7 +137,9 @@ func (r *run) gather(ctx context.Context, s source) ([]*delivery, error) {
 	filling, cancel := context.WithTimeout(ctx, cmp.Or(r.BatchWait, defaultBatchWait))
 	defer cancel()
 	for len(batch) < size {
-		if d, err = r.next(filling, s); d == nil {
+		if d, err = r.next(filling, s); errors.Is(err, errNoToken) {
+			return batch, nil // there is nothing to wait for
+		} else if d == nil {
 			return batch, err
 		}
 		batch = append(batch, d)
@@ -140,8 +147,11 @@ func (r *run) gather(ctx context.Context, s source) ([]*delivery, error) {
 	return batch, nil
 }
 
-// next returns the next delivery that may be handled, or nil when ctx ends, or when
-// Max is reached.
+// errNoToken says that the Limiter has no token before ctx ends. The end may be to come.
+var errNoToken = errors.New("no token before the end")
+
+// next returns the next delivery that may be handled, or nil when ctx ends, when Max is
+// reached, or with errNoToken.
 func (r *run) next(ctx context.Context, s source) (*delivery, error) {
 	for {
 		if r.quota.spent() {
@@ -156,7 +166,7 @@ func (r *run) next(ctx context.Context, s source) (*delivery, error) {
 		if r.Limiter != nil {
 			if err := r.Limiter.Wait(ctx); err != nil {
 				if _, ends := ctx.Deadline(); ends || ctx.Err() != nil {
-					return nil, nil // before there is a token
+					return nil, errNoToken
 				}
 				return nil, err
 			}
