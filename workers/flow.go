@@ -7,8 +7,8 @@ import (
 )
 
 // Pause has the consumer receive nothing more until Resume is called: it gives back
-// what was fetched, and goes on with the messages that handlers have. It may be called
-// at any time, also before Run.
+// what was fetched, and what waits of several Queues for a handler, and goes on with the
+// messages that handlers have. It may be called at any time, also before Run.
 func (c *Consumer) Pause() { c.gate.pause() }
 
 // Resume has the consumer receive again after Pause. It may be called at any time.

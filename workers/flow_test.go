@@ -130,6 +130,40 @@ func TestAPausedConsumerFinishesWhatIsInHandAndReceivesNothing(t *testing.T) {
 	})
 }
 
+func TestAPauseGivesBackWhatSeveralQueuesOffered(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		one, two := p.queue("one", bus.QueueSettings{}), p.queue("two", bus.QueueSettings{})
+		p.fill("one", 5)
+		p.fill("two", 5)
+		c := &workers.Consumer{Queues: []workers.Share{{Queue: one}, {Queue: two}}, Handler: func(ctx context.Context, m *pubsub.Message) error {
+			return idle(ctx, time.Second)
+		}}
+		stop := start(t, c)
+		time.Sleep(3500 * time.Millisecond)
+		c.Pause()
+		time.Sleep(time.Minute)
+		visible := 0
+		for _, q := range []*bus.Queue{one, two} {
+			a, err := q.Attributes(t.Context())
+			if err != nil || a.InFlight != 0 {
+				t.Errorf("after a minute of pause %s has %+v, %v; want none in flight", q.Name(), a.Counts, err)
+			}
+			visible += a.Visible
+		}
+		if s := c.Stats(); visible != 6 || s.Deleted != 4 || s.GivenBack == 0 || s.InHand != 0 || s.Renewed != 0 {
+			t.Errorf("%d messages can be received, stats %+v; want six, and none in hand", visible, s)
+		}
+		c.Resume()
+		time.Sleep(time.Minute)
+		if s := c.Stats(); s.Deleted != 10 {
+			t.Errorf("stats are %+v, want all ten handled after the pause", s)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A database answers the later, the more handlers ask it.
 func TestConcurrencyFollowsTheHandlersTime(t *testing.T) {
 	t.Parallel()

@@ -77,6 +77,7 @@ func (r *run) receive(ctx context.Context) error {
 		}
 		if r.gate.paused() != nil {
 			r.release()
+			r.giveBackOffers()
 		}
 	}
 	return nil

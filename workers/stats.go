@@ -16,7 +16,7 @@ type ConsumerStats struct {
 	Cut         int // of those, ones whose handler was cut short by a stop
 	Lost        int // delivered again: the lease was lost before they could be handled or acknowledged
 	Unconfirmed int // handled and acknowledged; the queue has not confirmed it, or not yet
-	GivenBack   int // given back without having been begun, at a stop, or behind one that failed
+	GivenBack   int // given back without having been begun, at a stop or a pause, or behind one that failed
 	Delayed     int // not due yet, and sent on or given back for the rest of their delay
 
 	Renewed int // leases that were renewed

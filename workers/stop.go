@@ -36,11 +36,7 @@ func (r *run) stop(hurry bool) {
 // behind a message that a handler has is begun all the same unless the run is in a
 // hurry.
 func (r *run) giveBackUnbegun(hurry bool) {
-	for _, in := range r.intakes {
-		if d := in.offered(); d != nil {
-			r.giveBackAll([]*delivery{d})
-		}
-	}
+	r.giveBackOffers()
 	early, due := r.held.drain()
 	for _, d := range early {
 		r.giveBackEarly(d, dueTime(d.message))
@@ -50,6 +46,16 @@ func (r *run) giveBackUnbegun(hurry bool) {
 	}
 	if hurry {
 		r.giveBackAll(r.groups.drain())
+	}
+}
+
+// giveBackOffers gives back what the intakes offered and nobody chose. Nothing must be
+// received any more.
+func (r *run) giveBackOffers() {
+	for _, in := range r.intakes {
+		if d := in.offered(); d != nil {
+			r.giveBackAll([]*delivery{d})
+		}
 	}
 }
 
