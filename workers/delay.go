@@ -92,7 +92,7 @@ func (r *run) sendOn(d *delivery, rest time.Duration) error {
 	ctx, cancel := context.WithTimeout(r.settling, settleTime)
 	defer cancel()
 	m := d.intake.queue.Forward(d.message)
-	bus.Delay(m, min(wholeSeconds(rest), mostDelay))
+	bus.Delay(m, wholeSeconds(min(rest, mostDelay)))
 	if err := d.intake.queue.Topic.Send(ctx, m); err != nil {
 		return err
 	}

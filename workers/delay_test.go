@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -184,6 +185,37 @@ func TestADueTimeThatIsNoTimeDelaysNothing(t *testing.T) {
 		handler, handled := record()
 		if err := (&workers.Consumer{Queue: q, Max: 1, Handler: handler}).Run(t.Context()); err != nil || len(handled()) != 1 {
 			t.Errorf("handled %v (%v)", handled(), err)
+		}
+	})
+}
+
+func TestAMessageThatIsDueInCenturiesIsPutOff(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		for _, name := range []string{"work", "work.fifo"} {
+			q := p.queue(name, bus.QueueSettings{})
+			m := &pubsub.Message{Body: []byte("a"), Metadata: map[string]string{workers.DueTime: "9999-12-31T23:59:59Z"}}
+			if q.FIFO() {
+				bus.Group(m, "a")
+				bus.Deduplicate(m, "a")
+			}
+			if err := q.Topic.Send(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			handler, handled := record()
+			logged := captureLog(t)
+			c := &workers.Consumer{Queue: q, Handler: handler}
+			stop := start(t, c)
+			time.Sleep(time.Minute)
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+			a, err := q.Attributes(t.Context())
+			if err != nil || a.Visible != 0 || a.InFlight+a.Delayed != 1 || len(handled()) != 0 || c.Stats().Delayed != 1 {
+				t.Errorf("%s has %+v, %v, handled are %v, stats %+v; want the message hidden", name, a.Counts, err, handled(), c.Stats())
+			}
+			if strings.Contains(logged.String(), "could not be sent on") {
+				t.Errorf("%s: the log says %s", name, logged)
+			}
 		}
 	})
 }

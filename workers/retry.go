@@ -103,16 +103,17 @@ func (r *run) delay(d *delivery, v verdict, cut bool) time.Duration {
 // within returns a delay in whole seconds that SQS takes for a delivery: one that hides
 // the message for no more than 12 hours in all.
 func (r *run) within(d *delivery, after time.Duration) time.Duration {
-	after = max(0, wholeSeconds(after))
+	after = max(0, after)
 	most := (mostLease - time.Since(d.received)).Truncate(time.Second)
 	if after > most {
 		r.log.Warn("workers: a message comes again sooner than it is to, since SQS hides one for 12 hours at most", d.with("delay", after, "cut_to", most)...)
 		return max(0, most)
 	}
-	return after
+	return wholeSeconds(after)
 }
 
-// wholeSeconds rounds up, as the protocols of SQS need it.
+// wholeSeconds rounds up, as the protocols of SQS need it. It is for what was compared with
+// the most that SQS takes: the longest times overflow.
 func wholeSeconds(d time.Duration) time.Duration {
 	if rest := d % time.Second; rest > 0 {
 		return d - rest + time.Second

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"reflect"
 	"runtime"
 	"strings"
@@ -255,6 +256,7 @@ func TestARetryComesAfterTheDelayOfThePolicyOrOfTheError(t *testing.T) {
 			"rounded":  {nil, workers.RetryAfter(errNoRoom, 1100*time.Millisecond), []time.Duration{2 * time.Second, 2 * time.Second}},
 			"negative": {nil, workers.RetryAfter(errNoRoom, -time.Second), []time.Duration{0, 0}},
 			"too long": {nil, workers.RetryAfter(errNoRoom, 20*time.Hour), []time.Duration{12 * time.Hour, 12 * time.Hour}},
+			"for ever": {nil, workers.RetryAfter(errNoRoom, math.MaxInt64), []time.Duration{12 * time.Hour, 12 * time.Hour}},
 		} {
 			q := p.queue(strings.ReplaceAll(name, " ", "-"), bus.QueueSettings{})
 			send(t, q, "a")
