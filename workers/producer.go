@@ -33,9 +33,9 @@ type Producer struct {
 	// yields is lost.
 	Source iter.Seq2[[]byte, error]
 
-	// Every is the time from the beginning of one Send of Run to that of the next;
-	// 0 means as fast as the queue takes them. A Send that takes longer delays
-	// the next one; the pace does not make up for lost time.
+	// Every is the least time from the beginning of one Send of Run to that of the
+	// next; 0 means as fast as the queue takes them. What takes longer, Sends or the
+	// source, delays the next one; the pace does not make up for lost time.
 	Every time.Duration
 
 	// Batch is how many messages Run sends at a time, as SendBatch does; 0 means 1.
@@ -172,9 +172,6 @@ func (p *Producer) Run(ctx context.Context) error {
 		if sleep(ctx, time.Until(next)); ctx.Err() != nil {
 			break
 		}
-		if next = next.Add(p.Every); next.Before(time.Now()) {
-			next = time.Now()
-		}
 		first := number
 		sends.Go(func() error { // waits until it may begin
 			if ctx.Err() != nil && run.Err() == nil {
@@ -182,6 +179,7 @@ func (p *Producer) Run(ctx context.Context) error {
 			}
 			return p.sendSource(sending, first, bodies)
 		})
+		next = time.Now().Add(p.Every)
 		number += len(bodies)
 	}
 	if err := sends.Wait(); err != nil {

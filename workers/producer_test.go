@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"gocloud.dev/pubsub/driver"
 
 	"omnibus/bus"
+	"omnibus/bus/faulty"
+	"omnibus/bus/membus"
 	"omnibus/workers"
 )
 
@@ -61,6 +64,56 @@ func TestProducerSendsAtItsPace(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestSendsAreNoCloserThanEveryHoweverLongOneTakes(t *testing.T) {
+	ms := time.Millisecond
+	for name, c := range map[string]struct {
+		concurrency          int
+		slowSend, slowSource time.Duration // for the first
+		want                 []time.Duration
+	}{
+		"a slow send":             {1, 250 * ms, 0, []time.Duration{0, 250 * ms, 350 * ms, 450 * ms}},
+		"a slow source":           {1, 0, 250 * ms, []time.Duration{0, 250 * ms, 350 * ms, 450 * ms}},
+		"a slow send, and others": {2, 250 * ms, 0, []time.Duration{0, 100 * ms, 200 * ms, 300 * ms}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var mux bus.Mux
+				begin := time.Now()
+				var mu sync.Mutex // guards at
+				var at []time.Duration
+				mux.Register(membus.Scheme, faulty.New(membus.New(nil), &faulty.Options{Fault: func(call *faulty.Call) (f faulty.Fault) {
+					if call.Operation == faulty.Send {
+						mu.Lock()
+						defer mu.Unlock()
+						if len(at) == 0 {
+							f.Before = c.slowSend
+						}
+						at = append(at, time.Since(begin))
+					}
+					return f
+				}}))
+				source := func(yield func([]byte, error) bool) {
+					for i := range 4 {
+						if !yield([]byte{'0' + byte(i)}, nil) {
+							return
+						}
+						if i == 0 {
+							time.Sleep(c.slowSource)
+						}
+					}
+				}
+				p := &workers.Producer{Queue: openQueue(t, &mux, "mem://work"), Source: source, Every: 100 * ms, Concurrency: c.concurrency}
+				if err := p.Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(at, c.want) {
+					t.Errorf("messages were sent at %v, want %v", at, c.want)
+				}
+			})
+		})
+	}
 }
 
 func TestProducerDelaysItsMessages(t *testing.T) {
