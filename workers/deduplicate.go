@@ -62,7 +62,8 @@ type DeduplicateOptions struct {
 // often its messages are delivered or were sent: a duplicate of a message that was
 // handled is acknowledged without its handler being called, and one of a message
 // that is in hand, here or elsewhere, waits for what comes of that. A failed message
-// is forgotten, so that it can be tried again.
+// is forgotten, so that it can be tried again. One that its handler drops (see [Drop])
+// counts as handled.
 //
 // A handler that succeeded when the process dies before the store has heard of it
 // is called again: what is done twice then, only the handler itself can prevent.
@@ -175,7 +176,7 @@ func (d *deduplication) renew(ctx context.Context, end context.CancelCauseFunc, 
 func (d *deduplication) record(ctx context.Context, key, owner string, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.Hold)
 	defer cancel()
-	if err == nil {
+	if err == nil || IsDrop(err) {
 		err = d.store.Handled(ctx, key, d.Keep)
 	} else {
 		err = d.store.Release(ctx, key, owner)

@@ -102,6 +102,29 @@ func TestDeduplicateTriesAFailedMessageAgain(t *testing.T) {
 	})
 }
 
+func TestDeduplicateCountsADroppedMessageAsHandled(t *testing.T) {
+	onBackends(t, func(t *testing.T, open func() *bus.Queue) {
+		q := open()
+		send(t, q, "a", "a", "a")
+		calls := 0
+		c := &workers.Consumer{Queue: q, Logger: quiet,
+			Middleware: []workers.Middleware{workers.Deduplicate(new(workers.MemoryStore), &workers.DeduplicateOptions{Key: byBody})},
+			Handler: func(context.Context, *pubsub.Message) error {
+				calls++
+				return fmt.Errorf("wrapped: %w", workers.Drop(errors.New("not worth it")))
+			},
+		}
+		stop := start(t, c)
+		time.Sleep(10 * time.Minute)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if s := c.Stats(); calls != 1 || s.Deleted != 3 || s.Dropped != 1 {
+			t.Errorf("the handler was called %d times, stats %+v; want once, and all three messages acknowledged", calls, s)
+		}
+	})
+}
+
 func TestDeduplicateByDefaultGoesByTheMessagesID(t *testing.T) {
 	inMemory(t, func(t *testing.T, open func(string) *bus.Queue) {
 		q := open("?visibility=5s")

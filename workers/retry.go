@@ -25,6 +25,9 @@ func IsPermanent(err error) bool { return verdictOf(err).permanent }
 // acknowledged, and the error is logged. It returns nil if err is nil.
 func Drop(err error) error { return mark(err, verdict{drop: true}) }
 
+// IsDrop reports whether err, or an error that it wraps, was marked with [Drop].
+func IsDrop(err error) bool { return verdictOf(err).drop }
+
 // RetryAfter marks err with the delay after which the message is to be delivered
 // again, in place of that of Consumer.Retry. It returns nil if err is nil.
 func RetryAfter(err error, d time.Duration) error {
