@@ -49,7 +49,7 @@ func (b *Bodies) RestoreBatch() workers.BatchMiddleware {
 				}
 			}
 			for i, m := range ms {
-				if errs[i] == nil && keys[i] != "" && b.Remove {
+				if keys[i] != "" && b.Remove && settles(errs[i]) {
 					b.removeAfterAck(m, keys[i])
 				}
 			}

@@ -79,9 +79,10 @@ type Bodies struct {
 	Most int64
 
 	// Remove removes a body from the bucket when the queue has confirmed that its
-	// message is deleted. A message that was sent twice refers to the same body twice:
-	// then put [workers.Deduplicate] before Restore, or leave it to a rule of the
-	// bucket. A queue that does not confirm, see [bus.AfterAck], has none removed.
+	// message is deleted, handled or dropped (see [workers.Drop]). A message that was
+	// sent twice refers to the same body twice: then put [workers.Deduplicate] before
+	// Restore, or leave it to a rule of the bucket. A queue that does not confirm, see
+	// [bus.AfterAck], has none removed.
 	Remove bool
 
 	// Legacy sends references as the first extended clients read them: those before
@@ -183,13 +184,17 @@ func (b *Bodies) Restore() workers.Middleware {
 				return err
 			}
 			err = b.with(m, body, func() error { return next(ctx, m) })
-			if err == nil && b.Remove {
+			if b.Remove && settles(err) {
 				b.removeAfterAck(m, r.key)
 			}
 			return err
 		}
 	}
 }
+
+// settles reports whether a message is acknowledged after a handler's error, and so its
+// body is not needed any more.
+func settles(err error) bool { return err == nil || workers.IsDrop(err) }
 
 // with calls handle while the message has another body, and no mark.
 func (b *Bodies) with(m *pubsub.Message, body []byte, handle func() error) error {

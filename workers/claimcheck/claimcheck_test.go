@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -178,6 +179,53 @@ func TestABodyStaysWhileItsMessageIsNotAcknowledged(t *testing.T) {
 		}})
 		if got != "never" || len(p.keys()) != 0 {
 			t.Errorf("the dead letter is %q, and the bucket has %v", got, p.keys())
+		}
+	})
+}
+
+func TestTheBodyOfADroppedMessageIsRemoved(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		p.bodies.Remove, p.bodies.Limit = true, -1
+		q := p.queue("dropped", bus.QueueSettings{})
+		drop := func(m *pubsub.Message) error {
+			if string(m.Body) == "worthless" {
+				return workers.Drop(errors.New("not worth it"))
+			}
+			return errors.New("not yet")
+		}
+		for name, c := range map[string]*workers.Consumer{
+			"single": {Middleware: []workers.Middleware{p.bodies.Restore()}, Handler: func(_ context.Context, m *pubsub.Message) error { return drop(m) }},
+			"batch": {BatchHandler: p.bodies.RestoreBatch()(func(_ context.Context, ms []*pubsub.Message) (errs []error) {
+				for _, m := range ms {
+					errs = append(errs, drop(m))
+				}
+				return errs
+			})},
+		} {
+			for _, body := range []string{"worthless", "kept"} {
+				m := &pubsub.Message{Body: []byte(body)}
+				if err := errors.Join(p.bodies.Offload(t.Context(), m), q.Topic.Send(t.Context(), m)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.Queue, c.Logger = q, slog.New(slog.DiscardHandler)
+			p.run(c)
+			keys := p.keys()
+			if s := c.Stats(); s.Dropped != 1 || len(keys) != 1 {
+				t.Errorf("%s: stats are %+v, and the bucket has %v; want one dropped, and the body of the other", name, s, keys)
+			}
+			for _, k := range keys {
+				if body, err := p.bodies.Bucket.ReadAll(t.Context(), k); err != nil || string(body) != "kept" {
+					t.Errorf("%s: the bucket has %q, %v", name, body, err)
+				}
+			}
+			if err := q.Purge(t.Context()); err != nil {
+				t.Error(err)
+			}
+			for _, k := range keys {
+				p.bodies.Bucket.Delete(t.Context(), k)
+			}
+			time.Sleep(2 * time.Minute) // SQS purges a queue once a minute
 		}
 	})
 }
