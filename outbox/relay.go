@@ -159,6 +159,8 @@ func (r *Relay) Run(ctx context.Context) error {
 		switch {
 		case err != nil || did == nothing:
 			woken, pause, backoff = nil, backoff, min(2*backoff, longestPause)
+		case did == retried: // which says nothing of other messages; Retry keeps these from being tried too often
+			pause = run.soon()
 		case did == much:
 			continue
 		case len(run.failing) > 0:

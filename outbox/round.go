@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ const (
 	little  did = iota // all that was there, or it is another relay's turn
 	much               // a whole batch: there may be more
 	nothing            // none of what is there could be sent
+	retried            // nor could this, and all of it had failed before
 )
 
 // round sends one batch, if this is the relay of the queue. Its error is the database's.
@@ -48,6 +50,8 @@ func (r *relaying) round(ctx, outlasting context.Context) (did, error) {
 	defer cancel()
 	err = errors.Join(r.forget(recording), r.record(recording, failures))
 	switch {
+	case stuck && !slices.ContainsFunc(rows, func(m *row) bool { return m.attempts == 0 }):
+		return retried, err
 	case stuck:
 		return nothing, err
 	case len(rows) < cmp.Or(r.Batch, defaultBatch):

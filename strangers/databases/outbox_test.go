@@ -280,6 +280,43 @@ func TestWhatFailedIsTriedAgainHoweverSeldomARelayLooks(t *testing.T) {
 	})
 }
 
+func TestAMessageThatFailsAgainAndAgainDelaysNoOther(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		q := p.queue("delayed", bus.QueueSettings{})
+		r := p.relay(q)
+		r.Retry = func(error, int) time.Duration { return p.tick / 2 }
+		r.Prepare = func(_ context.Context, m *pubsub.Message) error {
+			if string(m.Body) == "bad" {
+				return errors.New("not yet")
+			}
+			return nil
+		}
+		p.running(r)
+		p.put("delayed", text("bad"))
+		own := p.box
+		for _, from := range []struct {
+			process string
+			box     *outbox.Outbox
+			most    time.Duration
+		}{
+			{"this process", own, 0},
+			{"another process", &outbox.Outbox{DB: p.db, Dialect: own.Dialect}, 2 * p.tick},
+		} {
+			time.Sleep(60 * p.tick) // the bad one fails each time that it is tried
+			p.box = from.box
+			begin := time.Now()
+			p.put("delayed", text("good"))
+			p.receive(q, 1)
+			if took := time.Since(begin); p.box.Dialect == outbox.SQLite && took > from.most+p.tick/2 {
+				t.Errorf("what %s put came after %v", from.process, took)
+			}
+		}
+		if n := r.Stats().Failed; n < 60 && own.Dialect == outbox.SQLite {
+			t.Errorf("the bad message was tried %d times", n)
+		}
+	})
+}
+
 func TestATableMayHaveAnotherNameAndOnPostgreSQLASchema(t *testing.T) {
 	onPlaces(t, func(t *testing.T, p *place) {
 		q := p.queue("named", bus.QueueSettings{})
