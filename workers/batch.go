@@ -10,9 +10,9 @@ import (
 
 // A BatchHandler handles several messages at a time. It returns nil if all were
 // handled, or one error for each message, in their order, nil for those handled: each
-// message is settled as its own error says, as a [Handler]'s is. An error for a message
-// that is missing, a panic and runtime.Goexit fail those messages. A batch has one
-// message of a FIFO queue's group at most.
+// message is settled as its own error says, as a [Handler]'s is. Another number of errors,
+// a panic and runtime.Goexit fail all messages of the batch. A batch has one message of a
+// FIFO queue's group at most.
 //
 // Its context is as a Handler's, but ends for lost leases only when those of all
 // messages of the batch are lost. A message whose lease is lost is not acknowledged.

@@ -32,7 +32,10 @@ type Middleware func(Handler) Handler
 // A Consumer receives messages and has them handled.
 //
 // It receives only when a handler is free, so that messages do not wait in memory
-// while their visibility timeout runs. A delivery goes to one handler, once; a
+// while their visibility timeout runs; for handlers that are fast, it and the backend
+// have a few ahead, and keep their leases. At a stop or a pause those go back to the
+// queue, and have been received once more, of which a queue's redrive policy and
+// MaxReceives know: let both be 3 or more. A delivery goes to one handler, once; a
 // message is acknowledged after its handler has succeeded and never before. A
 // delivery whose lease has been lost is not acknowledged, and is dropped if it was
 // not handled yet, since the message is, or will be, delivered again.
@@ -84,9 +87,11 @@ type Consumer struct {
 	BatchWait    time.Duration
 
 	// Visibility is the visibility timeout of what this consumer receives, whatever
-	// others receive with: its first lease, and each time it is renewed. It is 0 to
+	// others receive with: its first lease, and each time it is renewed. It is 1 s to
 	// 12 h; nil means that of the queue's URL, or else the queue's own. Run fails with
-	// errors.ErrUnsupported if the backend has no control "receivers".
+	// errors.ErrUnsupported if the backend has no control "receivers". Messages that are
+	// received with none, as the URL or the queue may say, are anybody's at once: they are
+	// not handled, a line of the log says so, and each delays its handler for a second.
 	Visibility *time.Duration
 
 	// MaxLease is for how long after its receive a message's lease is renewed: while
@@ -179,6 +184,14 @@ func (c *Consumer) validate() error {
 	if c.DeadLetter != nil && c.DeadLetter.Topic == nil {
 		return errors.New("workers: Consumer.DeadLetter has no topic to send to")
 	}
+	if c.Visibility != nil && *c.Visibility <= 0 {
+		return fmt.Errorf("workers: Consumer.Visibility is %v; allowed are 1 s to 12 h, since a message must be the consumer's own while it is handled", *c.Visibility)
+	}
+	for _, s := range c.shares() {
+		if c.DeadLetter != nil && s.Queue == c.DeadLetter {
+			return errors.New("workers: Consumer.DeadLetter is the queue that is received from; it must be another")
+		}
+	}
 	if c.MaxLease > mostLease {
 		return fmt.Errorf("workers: Consumer.MaxLease is %v; allowed are 0, for 10 minutes, to 12 h", c.MaxLease)
 	}
@@ -208,7 +221,9 @@ func (c *Consumer) validate() error {
 
 // Run receives and handles until ctx ends or Max is reached (both return nil),
 // or until a subscription fails. It returns when all handlers have, and the queue has
-// answered their acknowledgements or has had 10 s to do so.
+// answered their acknowledgements or has had time to do so: 10 s, but, if Run is to stop,
+// no more than the DrainTimeout and a sixth of it in all, or that sixth after the last
+// handler has returned, and 1 s at least.
 func (c *Consumer) Run(ctx context.Context) error {
 	if err := c.validate(); err != nil {
 		return err

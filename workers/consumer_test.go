@@ -1,9 +1,11 @@
 package workers_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -406,6 +408,8 @@ func TestConsumerRefusesBadSettings(t *testing.T) {
 			"without a DeadLetter queue":    {Queue: q, Handler: handler, MaxReceives: 3},
 			"MaxReceives is -1":             {Queue: q, Handler: handler, MaxReceives: -1},
 			"DeadLetter has no topic":       {Queue: q, Handler: handler, DeadLetter: bus.Wrap(nil, nil)},
+			"Visibility is 0s":              {Queue: q, Handler: handler, Visibility: new(time.Duration(0))},
+			"is the queue that is received": {Queue: q, Handler: handler, DeadLetter: q},
 			"DrainTimeout is -1ns":          {Queue: q, Handler: handler, DrainTimeout: -1},
 		} {
 			if err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
@@ -484,5 +488,30 @@ func TestConsumersOfOneQueueHaveVisibilitiesOfTheirOwn(t *testing.T) {
 			t.Errorf("the leases of the messages are %v; want 10, each the consumer's own", leases)
 		}
 		send(t, q, "the queue is open still")
+	})
+}
+
+// Messages that are anybody's at once are not handled. They come again and again; that
+// is said, and takes no processor.
+func TestWithoutAVisibilityTimeoutAConsumerRests(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		q := p.queue("work", bus.QueueSettings{Visibility: new(time.Duration(0))})
+		send(t, q, "m")
+		var log bytes.Buffer
+		c := &workers.Consumer{Queue: q, Logger: slog.New(slog.NewTextHandler(&log, nil)), Handler: func(context.Context, *pubsub.Message) error {
+			t.Error("a message was handled that others may have")
+			return nil
+		}}
+		stop := start(t, c)
+		time.Sleep(time.Minute)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if s := c.Stats(); s.Received > 61 || s.Lost != s.Received {
+			t.Errorf("stats after a minute: %+v", s)
+		}
+		if said := log.String(); strings.Count(said, "see Consumer.Visibility") != 1 {
+			t.Errorf("logged %q", said)
+		}
 	})
 }

@@ -66,6 +66,12 @@ func (r *run) screen(ds []*delivery, next *[]*delivery) []*delivery {
 			r.keeper.end(d)
 			r.quota.decide(d, true) // or one whose lease is always lost would have no end
 			r.lose(d)
+			if time.Since(d.received) < time.Second {
+				r.noVisibility.Do(func() {
+					r.log.Warn("workers: messages come whose visibility timeout is over at once, and are not handled; see Consumer.Visibility", d.with()...)
+				})
+				sleep(r.receiving, time.Second) // or they would come as fast as they can
+			}
 		case !due.IsZero() && time.Now().Before(due):
 			r.quota.decide(d, false)
 			r.putOff(d, due, next)

@@ -1,13 +1,15 @@
 package workers
 
 import (
+	"bytes"
 	"context"
 	"iter"
 )
 
 // A feed takes the elements of a source one by one, as they are asked for, in a
 // goroutine of its own. A source may wait, for a line of a terminal say, and
-// knows no context; whoever asked need not wait with it.
+// knows no context; whoever asked need not wait with it. A source may use the memory of
+// a body again, as a bufio.Scanner does.
 type feed struct {
 	wanted chan struct{} // closed when no more are
 	found  chan element  // closed when the source has returned
@@ -27,7 +29,7 @@ func newFeed(source iter.Seq2[[]byte, error]) *feed {
 			return
 		}
 		for body, err := range source {
-			f.found <- element{body, err}
+			f.found <- element{bytes.Clone(body), err}
 			if _, more := <-f.wanted; !more {
 				return
 			}

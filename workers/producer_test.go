@@ -523,3 +523,35 @@ func TestMonitorSaysThatAttributesAreUnsupported(t *testing.T) {
 		t.Error("a monitor without a queue ran")
 	}
 }
+
+// A bufio.Scanner, for one, uses the memory of a line again for the next.
+func TestASourceMayUseTheMemoryOfABodyAgain(t *testing.T) {
+	onPlaces(t, func(t *testing.T, p *place) {
+		q := p.queue("work", bus.QueueSettings{})
+		const sent = 300
+		producer := &workers.Producer{Queue: q, Batch: 10, Concurrency: 4, Source: func(yield func([]byte, error) bool) {
+			memory := make([]byte, 3)
+			for i := range sent {
+				copy(memory, fmt.Sprintf("%03d", i))
+				if !yield(memory, nil) {
+					return
+				}
+			}
+		}}
+		if err := producer.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		bodies := map[string]bool{}
+		for range sent {
+			m, err := q.Subscription.Receive(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			bodies[string(m.Body)] = true
+			m.Ack()
+		}
+		if len(bodies) != sent {
+			t.Errorf("%d different bodies came of %d that were sent", len(bodies), sent)
+		}
+	})
+}

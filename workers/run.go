@@ -33,6 +33,8 @@ type run struct {
 	handling  context.Context // of handlers: outlasts stopping by the DrainTimeout
 	settling  context.Context // of requests that settle messages: outlasts handling
 
+	noVisibility sync.Once // says that leases are over at once
+
 	hurry, endReceiving context.CancelFunc
 	free                func() // frees the contexts
 }

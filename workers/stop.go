@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -25,11 +26,23 @@ func (r *run) stop(hurry bool) {
 	r.giveBackUnbegun(hurry)
 	r.handlers.Wait()
 	r.giveBackUnbegun(true) // what was put off meanwhile
-	flush, cancel := context.WithTimeout(r.settling, bus.ShutdownTimeout)
+	flush, cancel := r.flushing()
 	defer cancel()
 	r.acks.wait(flush, 0)
 	r.keeper.stop()
 	r.shutdown(flush)
+}
+
+// flushing returns a context for the answers to acknowledgements. It ends with settling,
+// but leaves those of handlers that took longer than they may some time too.
+func (r *run) flushing() (context.Context, context.CancelFunc) {
+	flush, end := context.WithTimeout(context.WithoutCancel(r.settling), bus.ShutdownTimeout)
+	least := time.Now().Add(settlingTime(cmp.Or(r.DrainTimeout, defaultDrain)))
+	stop := context.AfterFunc(r.settling, func() {
+		sleep(flush, time.Until(least))
+		end()
+	})
+	return flush, func() { stop(); end() }
 }
 
 // giveBackUnbegun gives back what was received and not begun. What waits in its group

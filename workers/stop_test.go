@@ -155,6 +155,27 @@ func TestADrainTimeoutIs25SecondsUnlessItIsGiven(t *testing.T) {
 	})
 }
 
+// A handler that does not look at its context has done its work all the same.
+func TestAStopWaitsForTheAcknowledgementsOfHandlersThatTakeTooLong(t *testing.T) {
+	onSQS(t, func(t *testing.T, p *place) {
+		q := p.queue("work", bus.QueueSettings{})
+		p.fill("work", 5)
+		c := &workers.Consumer{Queue: q, Concurrency: 5, DrainTimeout: 2 * time.Second, Logger: quiet, Handler: func(context.Context, *pubsub.Message) error {
+			time.Sleep(2 * time.Minute)
+			return nil
+		}}
+		stop := start(t, c)
+		time.Sleep(time.Minute)
+		began := time.Now()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if s, took := c.Stats(), time.Since(began); s.Deleted != 5 || s.Unconfirmed != 0 || s.InHand != 0 || took > 2*time.Minute {
+			t.Errorf("the stop took %v, stats %+v; want five deleted", took, s)
+		}
+	})
+}
+
 func TestAStopEndsInTimeThoughTheEndpointIsGone(t *testing.T) {
 	onSQS(t, func(t *testing.T, p *place) {
 		q := p.queue("work", bus.QueueSettings{})
