@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"omnibus/bus/journal/memdisk"
 	"omnibus/bus/spec"
 )
 
@@ -65,6 +66,38 @@ func TestCancelledReceiveTakesNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A record of a queue that is not there any more would keep the directory from being read.
+func TestReceiveThatIsCancelledAsItsQueueIsDeletedWritesNothing(t *testing.T) {
+	for name, deleteFirst := range map[string]bool{"waiting": true, "with messages in hand": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				disk := &memdisk.Disk{}
+				e := reopen(t, disk)
+				q := create(t, e, "q", spec.QueueSettings{})
+				send(t, q, Message{Body: "delayed", Delay: new(time.Second)})
+				ctx, cancel := context.WithCancel(context.Background())
+				w := waiting(ctx, q, ReceiveRequest{})
+				cancelLate(q, cancel, func() {
+					if deleteFirst {
+						ok(t, e.Delete("q"))
+						time.Sleep(time.Second) // what is delayed would be ready
+						return
+					}
+					send(t, q, Message{Body: "handed over"})
+					ok(t, e.Delete("q"))
+				})
+				if got := <-w; len(got.deliveries) > 0 || got.err != context.Canceled {
+					t.Errorf("the cancelled receive got %q, %v", bodies(got.deliveries), got.err)
+				}
+				ok(t, e.Close())
+				if names := reopen(t, disk.Kill()).List(""); len(names) > 0 {
+					t.Errorf("there are the queues %q", names)
+				}
+			})
+		})
+	}
 }
 
 func TestCancelledReceiveTakesNothingFromGroups(t *testing.T) {

@@ -213,8 +213,10 @@ func (q *Queue) await(ctx context.Context, r ReceiveRequest) ([]Taken, error) {
 		}
 	default:
 	}
-	q.untake(got.taken)
-	q.advance() // not before, or a short visibility timeout would be over
+	if !q.closed.Load() { // else the messages went with the queue, and nothing more is written of it
+		q.untake(got.taken)
+		q.advance() // not before, or a short visibility timeout would be over
+	}
 	return nil, ctx.Err()
 }
 

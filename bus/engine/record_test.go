@@ -7,6 +7,33 @@ import (
 	"omnibus/bus/spec"
 )
 
+// Directories that an earlier version wrote have some, and can be opened.
+func TestRecordsOfADeletedQueueAreSkippedAndThoseOfAnUnknownOneRefused(t *testing.T) {
+	e := New(nil)
+	q := newHandle(e, "donors", 7)
+	m := &message{id: 1, seq: 2, body: "body"}
+	begin := appendJSON(appendBase(e), recordQueue, q.record())
+	begin = appendMessage(begin, 7, m)
+	begin = appendJSON(begin, recordNoQueue, noQueueRecord{"donors", 7, 1})
+	for _, c := range []struct {
+		number uint64
+		want   error
+	}{{7, nil}, {8, errUnknown}} {
+		for name, record := range map[string][]byte{
+			"message":    appendMessage(nil, c.number, m),
+			"state":      appendState([]byte{byte(recordState)}, c.number, m),
+			"no message": appendNoMessage(nil, c.number, 2),
+			"clear":      appendClear(nil, c.number),
+			"dedup":      appendDedup(nil, c.number, "d", dedupEntry{1, 2}, 3),
+		} {
+			r := new(restorer)
+			if err := r.read(slices.Concat(begin, record)); err != c.want || len(r.queues) > 0 {
+				t.Errorf("a record %q of queue %d: %v, want %v; %d queues", name, c.number, err, c.want, len(r.queues))
+			}
+		}
+	}
+}
+
 // What a damaged disk has in the place of records is an error, and nothing worse.
 func FuzzRecordsOfADamagedDisk(f *testing.F) {
 	e := New(nil)

@@ -18,6 +18,7 @@ type restorer struct {
 	now     int64
 	bytes   int64 // about the size of a base, were it written now
 	queues  map[uint64]*restored
+	deleted map[uint64]bool // numbers of queues that were deleted; no other queue gets them
 	unknown message
 }
 
@@ -65,6 +66,10 @@ func (r *restorer) record(in *recordReader) error {
 		var q noQueueRecord
 		in.json(&q)
 		delete(r.queues, q.Number)
+		if r.deleted == nil {
+			r.deleted = map[uint64]bool{}
+		}
+		r.deleted[q.Number] = true
 		if r.engine.Deleted == nil {
 			r.engine.Deleted = map[string]int64{}
 		}
@@ -85,12 +90,15 @@ func (r *restorer) record(in *recordReader) error {
 	return nil
 }
 
-// ofQueue reads a record that begins with a queue's number.
+// ofQueue reads a record that begins with a queue's number. Earlier versions of this
+// program could write records of a queue that had just been deleted; those are for nobody.
 func (r *restorer) ofQueue(kind recordKind, in *recordReader) error {
-	q := r.queues[in.fixed()]
+	number := in.fixed()
+	complete := r.begun && !r.inBase && !r.deleted[number] // all that there is has been read
+	q := r.queues[number]
 	if q == nil {
 		q = &restored{} // what is read is for nobody
-		if r.begun && !r.inBase && in.err == nil {
+		if complete && in.err == nil {
 			return errUnknown
 		}
 	}
@@ -113,7 +121,7 @@ func (r *restorer) ofQueue(kind recordKind, in *recordReader) error {
 		m := q.messages.get(in.uvarint())
 		if m == nil {
 			m = &r.unknown
-			if r.begun && !r.inBase && in.err == nil {
+			if complete && in.err == nil {
 				return errUnknown
 			}
 		}
