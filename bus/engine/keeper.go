@@ -20,6 +20,8 @@ type keeper struct {
 	report func(string)
 	slack  int64 // how much the log may grow beyond what is held before a base is begun
 	chunk  int   // about how much of a base is written with each frame
+	part   int   // about how long a frame becomes by what is moved in parts
+	most   int   // how long a frame can be
 
 	// Guarded by the engine's lock.
 	buf  []byte    // the next frame
@@ -55,12 +57,18 @@ const (
 	// keptBuffer is the size of a buffer that is kept for the next frame.
 	keptBuffer = 1 << 20
 
+	// defaultPart is more than a move task moves in a step.
+	defaultPart = 64 << 20
+
 	// defaultSlack has the log hold some 64 MiB of history.
 	defaultSlack = 64 << 20
 )
 
 func newKeeper(e *Engine, report func(string)) *keeper {
-	k := &keeper{engine: e, report: report, slack: defaultSlack, chunk: defaultChunk, buf: make([]byte, journal.FrameHead)}
+	k := &keeper{
+		engine: e, report: report, buf: make([]byte, journal.FrameHead),
+		slack: defaultSlack, chunk: defaultChunk, part: defaultPart, most: journal.FrameHead + journal.MaxFrame,
+	}
 	k.written = sync.NewCond(&k.mu)
 	return k
 }
@@ -132,6 +140,9 @@ func (k *keeper) clock() {
 		k.end++
 	}
 }
+
+// large reports that the next frame is to be written before more is moved. k may be nil.
+func (k *keeper) large() bool { return k != nil && len(k.buf) >= k.part }
 
 // Kinds of changes, by what a failing disk still lets happen.
 type changeKind int

@@ -11,7 +11,7 @@ import (
 // writeOut writes what has been added, and returns up to which record all is on the
 // disk. The caller has the log for itself.
 func (k *keeper) writeOut() (done uint64, err error) {
-	if k.log.Broken() {
+	if k.log.Broken() || len(k.pending) > k.most {
 		return k.beginAnew()
 	}
 	begin, chunk := k.baseIsDue()
@@ -28,6 +28,10 @@ func (k *keeper) writeOut() (done uint64, err error) {
 		begin = err == nil // else there is no room for one now
 	}
 	frame, end, based := k.take(begin, chunk)
+	if len(frame) > k.most { // as when a receive meets very many dead letters at once
+		k.pending, k.last = frame, end
+		return k.beginAnew()
+	}
 	if len(frame) > journal.FrameHead {
 		if err := k.log.Append(frame); err != nil {
 			k.pending, k.last = frame, end
@@ -123,8 +127,8 @@ func (k *keeper) give(frame []byte) {
 	}
 }
 
-// beginAnew writes a base to a new segment, since nobody knows what is in the one whose
-// sync failed.
+// beginAnew writes a base to a new segment: instead of a frame that is too long, or since
+// nobody knows what is in the segment whose sync failed.
 func (k *keeper) beginAnew() (done uint64, err error) {
 	mark, err := k.log.Anew()
 	if err != nil {

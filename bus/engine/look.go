@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 
@@ -119,19 +120,7 @@ func (q *Queue) Remove(ids []string) (n int, err error) {
 // RedriveChosen is [Queue.Redrive] for the ready messages with the ids given. Of
 // those it searches the first MaxLook.
 func (q *Queue) RedriveChosen(to string, ids []string) (n int, err error) {
-	if err := q.lockTo(adds); err != nil {
-		return 0, err
-	}
-	defer q.finish(&err)
-	if err := q.checkRedrive(to); err != nil {
-		return 0, err
-	}
-	moved, _ := q.move(to, func(f func(*message) bool) {
-		for _, m := range q.state.find(ids, Visible) {
-			f(m)
-		}
-	})
-	return moved, nil
+	return q.redrive(to, len(ids), func() iter.Seq[*message] { return slices.Values(q.state.find(ids, Visible)) })
 }
 
 // find returns the messages with the ids given among the first of some states.

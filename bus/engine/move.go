@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"time"
 
 	"omnibus/bus/spec"
@@ -110,32 +111,54 @@ func (m *move) rate() int {
 	return m.Rate
 }
 
-// step moves as many messages as the task's rate allows by now.
+// begin has the task go on from a time at its rate.
+func (m *move) begin(now int64) {
+	m.begun = now - int64(float64(m.Moved)/float64(m.rate())*float64(time.Second))
+}
+
+// step moves on, and sets the timer for the next step when that is on the disk. A task
+// pauses while the disk takes no changes, or no sends.
 func (q *Queue) step(m *move) {
-	if q.lock() != nil {
+	err := q.moveOn(m)
+	if errors.Is(err, errClosed) || q.lock() != nil {
 		return
 	}
 	defer q.unlock()
 	if m.Status != MoveRunning {
 		return
 	}
+	if err != nil {
+		m.begin(q.state.now) // the pause is not made up for
+	}
+	q.schedule(m)
+}
+
+// moveOn moves as many messages as the task's rate allows by now.
+func (q *Queue) moveOn(m *move) (err error) {
+	if err := q.lockTo(adds); err != nil {
+		return err
+	}
+	defer q.finish(&err)
+	if m.Status != MoveRunning {
+		return nil
+	}
 	defer q.engine.keeper.queue(q)
 	if m.Destination != "" && q.engine.queues[m.Destination] == nil {
 		m.Status, m.FailureReason = MoveFailed, "AWS.SimpleQueueService.NonExistentQueue"
-		return
+		return nil
 	}
 	elapsed := time.Duration(q.state.now - m.begun)
 	n := int(elapsed.Seconds()*float64(m.rate())+0.5) - m.Moved
-	moved, stuck := q.redrive(m.Destination, n)
+	moved, stuck, more := q.move(m.Destination, n, q.state.eachReady)
 	m.Moved += moved
 	switch {
-	case moved == n:
-		q.schedule(m)
+	case moved == n || more:
 	case stuck:
 		m.Status, m.FailureReason = MoveFailed, "CouldNotDetermineMessageSource"
 	default:
 		m.Status = MoveCompleted
 	}
+	return nil
 }
 
 // CancelMove stops the running task with that id and returns how many messages

@@ -54,6 +54,7 @@ func openOn(fs journal.FS, opts *Options) (*Engine, error) {
 	k.log = log
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.keeper = k // before there are move tasks, whose steps read it
 	if r.begun {
 		r.restore(e)
 		k.baseSize = r.bytes
@@ -62,10 +63,6 @@ func openOn(fs journal.FS, opts *Options) (*Engine, error) {
 		}
 	} else {
 		e.clock.tick()
-	}
-	e.keeper = k
-	for _, q := range e.queues {
-		q.state.keeper = k
 	}
 	if !r.begun {
 		frame := append(make([]byte, journal.FrameHead), appendBase(e)...)

@@ -1,22 +1,43 @@
 package engine
 
-import "omnibus/bus/spec"
+import (
+	"iter"
+
+	"omnibus/bus/spec"
+)
 
 // Redrive moves up to n ready messages of a dead-letter queue to the queue named
 // to or, if that is "", back to the queues they came from, and returns how many
 // it moved. They are new messages there: id, time of sending and receive count
 // begin anew. It fails with UnsupportedOperation unless some queue's redrive
 // policy names this one. Messages without a source that still exists stay.
+//
+// With a directory ([Open]) it moves what takes more than some 64 MiB in parts: other
+// calls come in between, and an error in the middle comes with the number of messages
+// that were moved before.
 func (q *Queue) Redrive(to string, n int) (moved int, err error) {
-	if err := q.lockTo(adds); err != nil {
-		return 0, err
+	return q.redrive(to, n, func() iter.Seq[*message] { return q.state.eachReady })
+}
+
+// redrive moves up to n messages in parts. Of each part it asks choose, with the engine's
+// lock held, which messages are to be moved.
+func (q *Queue) redrive(to string, n int, choose func() iter.Seq[*message]) (moved int, err error) {
+	part := func() (more bool, err error) {
+		if err := q.lockTo(adds); err != nil {
+			return false, err
+		}
+		defer q.finish(&err)
+		if err := q.checkRedrive(to); err != nil {
+			return false, err
+		}
+		some, _, more := q.move(to, n-moved, choose())
+		moved += some
+		return more, nil
 	}
-	defer q.finish(&err)
-	if err := q.checkRedrive(to); err != nil {
-		return 0, err
+	for more := true; more && err == nil; {
+		more, err = part()
 	}
-	moved, _ = q.redrive(to, n)
-	return moved, nil
+	return moved, err
 }
 
 func (q *Queue) checkRedrive(to string) error {
@@ -32,28 +53,19 @@ func (q *Queue) checkRedrive(to string) error {
 	return nil
 }
 
-// redrive moves up to n ready messages, and reports whether it passed over some
-// that have no queue to go to. engine.mu is held.
-func (q *Queue) redrive(to string, n int) (moved int, stuck bool) {
-	return q.move(to, func(f func(*message) bool) {
-		left := n
-		q.state.eachReady(func(m *message) bool {
-			if left <= 0 {
-				return false
-			}
-			if f(m) {
-				left--
-			}
-			return true
-		})
-	})
-}
-
-// move moves the ready messages for which each calls its function, which reports
-// whether it moved one. engine.mu is held.
-func (q *Queue) move(to string, each func(func(*message) bool)) (moved int, stuck bool) {
+// move moves up to n of some ready messages. It reports whether it passed over some that
+// have no queue to go to, and whether there are more, which it left because the next frame
+// is large. engine.mu is held.
+func (q *Queue) move(to string, n int, messages iter.Seq[*message]) (moved int, stuck, more bool) {
 	touched := map[*Queue]bool{}
-	each(func(m *message) bool {
+	for m := range messages {
+		if moved >= n {
+			break
+		}
+		if moved > 0 && q.engine.keeper.large() {
+			more = true
+			break
+		}
 		name := to
 		if name == "" {
 			name = m.extras().source
@@ -61,7 +73,7 @@ func (q *Queue) move(to string, each func(func(*message) bool)) (moved int, stuc
 		dest := q.engine.queues[name]
 		if dest == nil || dest == q {
 			stuck = true
-			return false
+			continue
 		}
 		dest.advance()
 		q.state.drop(m)
@@ -73,10 +85,9 @@ func (q *Queue) move(to string, each func(func(*message) bool)) (moved int, stuc
 		dest.state.add(again, int64(dest.state.attrs.Delay))
 		touched[dest] = true
 		moved++
-		return true
-	})
+	}
 	for dest := range touched {
 		dest.serve()
 	}
-	return moved, stuck
+	return moved, stuck, more
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"time"
 )
 
 // restorer makes an engine of what its journal says.
@@ -193,7 +192,7 @@ func (q *Queue) restoreMoves(moves []moveRecord) {
 		m := &move{MoveTask: from.MoveTask, begun: from.Begun}
 		q.moves = append(q.moves, m)
 		if m.Status == MoveRunning {
-			m.begun = q.state.now - int64(float64(m.Moved)/float64(m.rate())*float64(time.Second))
+			m.begin(q.state.now)
 			q.schedule(m)
 		}
 	}

@@ -110,7 +110,6 @@ func TestQueuesTagsWaitsAndMoveTasksGoOnAfterAKill(t *testing.T) {
 		time.Sleep(5*time.Second + time.Millisecond)
 		before, err := dead.Moves()
 		must(err)
-		must(e.sync()) // which the next call of anybody does
 		attrs, err := q.Attributes()
 		must(err)
 

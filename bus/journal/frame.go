@@ -40,8 +40,9 @@ const (
 	// FrameHead is the room for its head that a frame begins with.
 	FrameHead = 4 + 4 + 4 + 8
 
-	// maxFrame bounds what a damaged length can have a reader allocate.
-	maxFrame = 1 << 30
+	// MaxFrame is how long the content of a frame can be. It bounds what a damaged length
+	// can have a reader allocate.
+	MaxFrame = 1 << 30
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -119,7 +120,7 @@ func (f *frames) next() ([]byte, error) {
 		return nil, err
 	}
 	length := int64(binary.LittleEndian.Uint32(head[4:]))
-	if string(head[:4]) != frameMagic || length > maxFrame {
+	if string(head[:4]) != frameMagic || length > MaxFrame {
 		return nil, errTorn
 	}
 	if int64(cap(f.buf)) < FrameHead+length {

@@ -191,6 +191,18 @@ func TestAMissingSegmentIsRefused(t *testing.T) {
 	}
 }
 
+// What could not be read again is not written.
+func TestAFrameThatIsTooLongIsRefused(t *testing.T) {
+	disk := &memdisk.Disk{}
+	o := mustOpen(t, disk)
+	o.mustAppend(t, "one")
+	if err := o.Append(make([]byte, journal.FrameHead+journal.MaxFrame+1)); err == nil || o.Broken() {
+		t.Fatalf("got %v, broken %t", err, o.Broken())
+	}
+	o.mustAppend(t, "two")
+	wantFrames(t, mustOpen(t, disk.Kill()), "one", "two")
+}
+
 // What is appended after a power cut is never behind what the cut has left.
 func TestContentThatLooksLikeFramesIsNone(t *testing.T) {
 	disk := &memdisk.Disk{}

@@ -69,8 +69,12 @@ type Log struct {
 
 // Append writes a frame, whose first FrameHead bytes are room for its head, and syncs it.
 // When it fails, what was appended before is as it was; what happened to the frame
-// itself is unknown, until it has been appended again.
+// itself is unknown, until it has been appended again. It refuses a frame whose content
+// is longer than MaxFrame, which would not be read again.
 func (l *Log) Append(frame []byte) error {
+	if n := len(frame) - FrameHead; n > MaxFrame {
+		return fmt.Errorf("journal: a frame of %d bytes is longer than %d", n, MaxFrame)
+	}
 	if l.broken != nil {
 		return l.broken
 	}
@@ -182,7 +186,8 @@ func (l *Log) Mark() (Mark, error) {
 	return Mark{l.segment, l.total}, nil
 }
 
-// Anew begins another segment after a sync that failed. Its user appends a base and calls
+// Anew begins another segment that does without what came before, as after a sync that
+// failed. Its user appends a base and calls
 // [Log.Cut]; until then the log is what it was before.
 func (l *Log) Anew() (Mark, error) {
 	old := l.file
