@@ -12,13 +12,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"omnibus/bus/journal"
 	"omnibus/bus/journal/memdisk"
 	"omnibus/bus/spec"
 )
 
 // Power is cut in the middle of a random call of the disk while several clients send,
-// receive, change and delete; some syncs fail before. What was answered is so
-// afterwards.
+// receive, change and delete; some syncs, of files and of the directory, fail before. What
+// was answered is so afterwards.
 func TestWhatWasAnsweredSurvivesPowerCuts(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
@@ -29,6 +30,9 @@ func TestWhatWasAnsweredSurvivesPowerCuts(t *testing.T) {
 				disk.CutPower(20 + random.IntN(400))
 				if random.IntN(3) == 0 {
 					disk.FailSyncs(1)
+				}
+				if random.IntN(2) == 0 {
+					disk.FailDirSync(1 + random.IntN(6))
 				}
 				if e, err := openOn(disk, &Options{reserve: 100}); err == nil {
 					e.keeper.slack, e.keeper.chunk = 2000, 100
@@ -316,6 +320,62 @@ func TestAFailedSyncRefusesChangesUntilABaseIsOnTheDisk(t *testing.T) {
 			t.Fatalf("back are %q", got)
 		}
 	})
+}
+
+// Where a mark may be on the disk, and the base that it is of would be gone or written over,
+// a power cut loses what was answered.
+func TestAFailedSyncOfTheDirectoryAfterOneOfTheFileLosesNothing(t *testing.T) {
+	for name, more := range map[string]func(*memdisk.Disk, *Queue){
+		"killed": func(*memdisk.Disk, *Queue) {},
+		"power cut in the next base": func(disk *memdisk.Disk, q *Queue) {
+			time.Sleep(retryEvery)
+			disk.CutPower(8)
+			if _, err := q.Send(Message{Body: "c"}); !errors.Is(err, spec.ServiceUnavailable) {
+				t.Errorf("a send as power is cut: %v", err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				disk := &memdisk.Disk{}
+				q := create(t, reopen(t, disk), "q", spec.QueueSettings{})
+				for range 5 {
+					send(t, q, Message{Body: strings.Repeat("x", 1<<20)})
+				}
+				disk.FailSyncs(1)
+				if _, err := q.Send(Message{Body: "a"}); !errors.Is(err, spec.ServiceUnavailable) {
+					t.Fatalf("a send whose sync failed: %v", err)
+				}
+				disk.FailDirSync(2) // that of the mark, after that of the segment
+				time.Sleep(retryEvery)
+				if _, err := q.Send(Message{Body: "b"}); !errors.Is(err, spec.ServiceUnavailable) || !strings.Contains(err.Error(), "mark") {
+					t.Fatalf("a send whose base could not be marked: %v", err)
+				}
+				more(disk, q)
+				if n := len(heldBodies(t, mustQueue(t, reopen(t, disk.Kill()), "q"))); n < 5 {
+					t.Errorf("%d messages are back; 5 were answered", n)
+				}
+			})
+		})
+	}
+}
+
+func TestALogThatBeginsWithPartOfABaseIsRefused(t *testing.T) {
+	e := New(nil)
+	e.clock.tick()
+	q := newHandle(e, "q", 1)
+	for name, records := range map[string][]byte{
+		"a base without an end": appendJSON(appendJSON(nil, recordEngine, e.record()), recordQueue, q.record()),
+		"no base":               appendJSON(nil, recordQueue, q.record()),
+	} {
+		disk := &memdisk.Disk{}
+		log, err := journal.Open(disk, journal.Options{}, nil)
+		ok(t, err)
+		ok(t, log.Append(append(make([]byte, journal.FrameHead), records...)))
+		if _, err := openOn(disk.Kill(), nil); err == nil || !strings.Contains(err.Error(), "0000000001.log") || !strings.Contains(err.Error(), "restore the directory from a copy") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
 }
 
 func reopen(t *testing.T, disk *memdisk.Disk) *Engine {

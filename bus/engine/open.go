@@ -46,7 +46,7 @@ func openOn(fs journal.FS, opts *Options) (*Engine, error) {
 	}
 	r := &restorer{}
 	began := time.Now()
-	log, err := journal.Open(fs, journal.Options{NoSync: e.opts.NoSync, Reserve: e.opts.reserve, Report: report}, r.read)
+	log, err := journal.Open(fs, journal.Options{NoSync: e.opts.NoSync, Reserve: e.opts.reserve, Check: r.check, Report: report}, r.read)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,8 @@ type restorer struct {
 	engine  engineRecord
 	begun   bool // a base has begun: what came before is not needed
 	inBase  bool // it has not ended: what is not known yet will come
+	whole   bool // one has ended
+	some    bool // anything has been read
 	now     int64
 	bytes   int64 // about the size of a base, were it written now
 	queues  map[uint64]*restored
@@ -36,6 +38,7 @@ type restoredDedup struct {
 
 // read reads the records of a frame.
 func (r *restorer) read(content []byte) error {
+	r.some = true
 	in := recordReader{b: content}
 	for len(in.b) > 0 && in.err == nil {
 		if err := r.record(&in); err != nil {
@@ -43,6 +46,15 @@ func (r *restorer) read(content []byte) error {
 		}
 	}
 	return in.err
+}
+
+// check reports a log that does not begin with a whole base: some of what was held is not
+// in it.
+func (r *restorer) check() error {
+	if r.some && !r.whole {
+		return errors.New("what was held when it began is not all there")
+	}
+	return nil
 }
 
 var errUnknown = errors.New("a record is of a queue or a message that is not there")
@@ -80,7 +92,7 @@ func (r *restorer) record(in *recordReader) error {
 			q.attempts[a.ID] = attempt{a.At, a.Taken}
 		}
 	case recordBaseEnd:
-		r.inBase = false
+		r.inBase, r.whole = false, true
 	case recordMessage, recordState, recordNoMessage, recordClear, recordDedup:
 		return r.ofQueue(kind, in)
 	default:

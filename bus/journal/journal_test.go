@@ -290,6 +290,209 @@ func TestAFailedSyncIsNotBuiltUpon(t *testing.T) {
 	}
 }
 
+// Syncs of files and of the directory fail, bases are begun and abandoned, power is cut and
+// processes are killed, all at random. What was answered is there afterwards, in its order,
+// with what was not or without.
+func TestNothingThatWasAnsweredIsLostToFailures(t *testing.T) {
+	abandoned := 0
+	for seed := range uint64(1000) {
+		random := rand.New(rand.NewPCG(seed, 4))
+		disk := &memdisk.Disk{}
+		var all []string // that may be there
+		answered := map[string]bool{}
+		note := func(contents ...string) {
+			for _, c := range contents {
+				answered[c] = true
+			}
+		}
+		n := 0
+		for range 6 {
+			disk.CutPower(1 + random.IntN(100))
+			o, err := open(disk)
+			for !errors.Is(err, memdisk.ErrPower) && random.IntN(100) > 0 {
+				if random.IntN(10) == 0 {
+					disk.FailSyncs(1)
+				}
+				if random.IntN(5) == 0 {
+					disk.FailDirSync(1 + random.IntN(3))
+				}
+				switch {
+				case o == nil || o.Log == nil:
+					o, err = open(disk)
+				case o.Broken():
+					var m journal.Mark
+					if m, err = o.Anew(); err != nil {
+						break
+					}
+					if err = o.append("base " + strings.Join(all, " ")); err == nil && random.IntN(4) > 0 {
+						err = o.Cut(m)
+					} else if err == nil {
+						err = errors.New("the base could not be finished")
+					}
+					if err != nil {
+						o.Abandon(m, err)
+						abandoned++
+						break
+					}
+					note(all...)
+				case random.IntN(8) == 0:
+					err = base(o, &all)
+				default:
+					n++
+					all = append(all, fmt.Sprint(n))
+					if err = o.append(all[len(all)-1]); err == nil {
+						note(all...)
+					}
+				}
+			}
+			if random.IntN(3) == 0 {
+				disk = disk.Kill()
+			} else {
+				disk = disk.Restart(random)
+			}
+			again, err := open(disk)
+			if err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			got := sinceBase(again.frames)
+			rest := got
+			for _, c := range all {
+				if len(rest) > 0 && rest[0] == c {
+					rest = rest[1:]
+				} else if answered[c] {
+					t.Fatalf("seed %d: there is %q of %q; %s was answered", seed, got, all, c)
+				}
+			}
+			if len(rest) > 0 {
+				t.Fatalf("seed %d: there is %q of %q", seed, got, all)
+			}
+			all = got
+			note(all...)
+		}
+	}
+	if abandoned < 1000 {
+		t.Errorf("only %d bases were abandoned", abandoned)
+	}
+}
+
+// A mark that could not be synced may be on the disk all the same.
+func TestABaseWhoseMarkCouldNotBeSyncedStaysWhole(t *testing.T) {
+	for name, end := range map[string]func(*memdisk.Disk) *memdisk.Disk{
+		"killed":    (*memdisk.Disk).Kill,
+		"power cut": func(d *memdisk.Disk) *memdisk.Disk { return d.Restart(rand.New(rand.NewPCG(1, 5))) },
+	} {
+		for again := range 3 {
+			disk := &memdisk.Disk{}
+			o := mustOpen(t, disk)
+			o.mustAppend(t, "one", "two")
+			disk.FailSyncs(1)
+			if err := o.append("three"); err == nil {
+				t.Fatal("a sync did not fail")
+			}
+			for try := range 1 + again {
+				m, err := o.Anew()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if try > 0 { // this one ends before its mark is made
+					o.mustAppend(t, "base one")
+					o.Abandon(m, errors.New("the disk is full"))
+					continue
+				}
+				o.mustAppend(t, "base one two three")
+				disk.FailDirSync(1)
+				if err = o.Cut(m); !errors.Is(err, memdisk.ErrSync) {
+					t.Fatalf("got %v", err)
+				}
+				o.Abandon(m, err)
+			}
+			got := sinceBase(mustOpen(t, end(disk)).frames)
+			if len(got) < 2 || !slices.Equal(got[:2], []string{"one", "two"}) {
+				t.Errorf("%s after %d more tries: there is %q", name, again, got)
+			}
+		}
+	}
+}
+
+// Bases that cannot be written do not fill the disk.
+func TestAbandonedBasesTakeNoRoom(t *testing.T) {
+	disk := &memdisk.Disk{}
+	o := mustOpen(t, disk)
+	o.mustAppend(t, "one")
+	disk.FailSyncs(1)
+	if err := o.append("two"); err == nil {
+		t.Fatal("a sync did not fail")
+	}
+	disk.SetRoom(5000)
+	for range 10 {
+		m, err := o.Anew()
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.mustAppend(t, "base "+strings.Repeat("x", 2000))
+		o.Abandon(m, errors.New("the disk failed"))
+	}
+	m, err := o.Anew()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.mustAppend(t, "base one two")
+	if err := o.Cut(m); err != nil {
+		t.Fatal(err)
+	}
+	names, err := disk.Names()
+	if err != nil || len(names) != 3 {
+		t.Fatalf("there are %q, %v", names, err)
+	}
+	o = mustOpen(t, disk.Kill())
+	wantFrames(t, o, "base one two")
+}
+
+// What came before a base is all that there is, if the base is not.
+func TestARefusedLogIsLeftAsItIs(t *testing.T) {
+	for name, spoil := range map[string]func(*memdisk.Disk) error{
+		"no segment":    func(d *memdisk.Disk) error { return d.Remove("0000000002.log") },
+		"empty segment": func(d *memdisk.Disk) error { return truncate(d, "0000000002.log", 40) },
+		"damaged head":  func(d *memdisk.Disk) error { d.Damage("0000000002.log", 20); return nil },
+		"refused":       func(d *memdisk.Disk) error { return nil },
+	} {
+		disk := &memdisk.Disk{}
+		o := mustOpen(t, disk)
+		o.mustAppend(t, "one")
+		if _, err := o.Mark(); err != nil {
+			t.Fatal(err)
+		}
+		o.mustAppend(t, "base one")
+		if _, err := disk.Create("0000000002.base"); err != nil {
+			t.Fatal(err)
+		}
+		if err := spoil(disk); err != nil {
+			t.Fatal(err)
+		}
+		disk = disk.Kill()
+		before, err := disk.Names()
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := errors.New("refused")
+		_, err = journal.Open(disk, journal.Options{Check: func() error { return check }}, func([]byte) error { return nil })
+		if err == nil || (name == "refused") != errors.Is(err, check) || !strings.Contains(err.Error(), "0000000002") {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if after, err := disk.Names(); err != nil || !slices.Equal(after, before) {
+			t.Errorf("%s: there were %q and are %q, %v", name, before, after, err)
+		}
+	}
+}
+
+func truncate(disk *memdisk.Disk, name string, size int64) error {
+	f, err := disk.Open(name)
+	if err != nil {
+		return err
+	}
+	return f.Truncate(size)
+}
+
 func TestTheLogDoesNotGrowWithHistory(t *testing.T) {
 	disk := &memdisk.Disk{}
 	o := mustOpen(t, disk)

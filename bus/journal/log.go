@@ -18,7 +18,9 @@
 // is held in reserve, so that the first such failure is none: [Log.Low] tells that the
 // reserve is in use. After a sync that failed nobody knows what is on the disk, so the
 // log takes no more until [Log.Anew] has begun another segment, that holds a base of
-// its own.
+// its own. That begins the log when a file that marks it is on the disk; a mark that could
+// not be synced may be there or not, so that the log can begin in either place after a power
+// cut, and nothing is removed of either until a later mark is on the disk.
 //
 // A Log must be used by one goroutine at a time.
 package journal
@@ -46,6 +48,10 @@ type Options struct {
 	// Reserve is how many bytes are held in reserve; 0 means DefaultReserve.
 	Reserve int
 
+	// Check, unless nil, is called when Open has read all, and can refuse the log before
+	// what came before its base is removed.
+	Check func() error
+
 	// Report gets a line for what Open finds that one should know, and now and then how
 	// far it is. nil means that nobody is told.
 	Report func(string)
@@ -60,10 +66,11 @@ type Log struct {
 	base    uint64 // the number of the one where the log begins
 	file    File
 	salt    uint32
-	size    int64 // of the segment, up to the last whole frame
-	synced  int64 // how much of that is on the disk for sure
-	total   int64 // bytes appended since base
-	broken  error // why nothing can be appended
+	size    int64  // of the segment, up to the last whole frame
+	synced  int64  // how much of that is on the disk for sure
+	total   int64  // bytes appended since base
+	marked  uint64 // the latest segment that may have a mark on the disk
+	broken  error  // why nothing can be appended
 	low     bool
 }
 
@@ -137,7 +144,7 @@ func (l *Log) rotate() error {
 	}
 	old := l.file
 	if err := l.create(true); err != nil {
-		return nil
+		return l.broken
 	}
 	_ = old.Close() // all of it is on the disk
 	return nil
@@ -154,6 +161,11 @@ func (l *Log) create(goesOn bool) error {
 		err = errors.Join(f.Sync(), l.fs.SyncDir())
 	}
 	if err != nil {
+		// A power cut may bring it back, and must not have it follow a segment that is
+		// written to after all.
+		if e := errors.Join(f.Truncate(0), f.Sync()); e != nil {
+			l.broken = fmt.Errorf("journal: segment %d, which could not be made, is there: %w", h.number, e)
+		}
 		_ = f.Close()
 		_ = l.fs.Remove(segmentName(h.number))
 		return fmt.Errorf("journal: segment %d: %w", h.number, err)
@@ -199,15 +211,22 @@ func (l *Log) Anew() (Mark, error) {
 	return Mark{l.segment, l.total}, nil
 }
 
-// Abandon removes what has been appended since [Log.Anew], because of err; another
-// Anew must follow.
+// Abandon gives up what has been appended since [Log.Anew], because of err; another
+// Anew must follow. Its segments keep their numbers until the next Cut, since a power cut
+// could bring them back among others. Where no mark says that the log begins with them,
+// they give their room back.
 func (l *Log) Abandon(m Mark, err error) {
 	l.broken = err
-	_ = l.file.Close()
-	for ; l.segment >= m.segment; l.segment-- {
-		_ = l.fs.Remove(segmentName(l.segment)) // if it stays, the next one takes its place
-	}
 	l.total = m.total
+	_ = l.file.Close()
+	if l.marked >= m.segment {
+		return
+	}
+	for n := m.segment; n <= l.segment; n++ {
+		if f, err := l.fs.Open(segmentName(n)); err == nil {
+			_ = errors.Join(f.Truncate(int64(headSize)), f.Close()) // else it takes room, and that is all
+		}
+	}
 }
 
 // Cut has the log begin at a mark, and removes what came before.
@@ -230,6 +249,7 @@ func (l *Log) Cut(m Mark) error {
 
 // mark says on the disk that the log begins at a segment.
 func (l *Log) mark(segment uint64) error {
+	l.marked = segment
 	f, err := l.fs.Create(baseName(segment))
 	if err == nil {
 		err = errors.Join(f.Close(), l.fs.SyncDir())

@@ -21,7 +21,8 @@ func baseName(n uint64) string    { return fmt.Sprintf("%010d%s", n, baseSuffix)
 
 // Open reads a log from its base on, calls read with the content of each frame, which
 // it must not keep, and returns the log with a new segment to append to. In a directory
-// without one it begins one. It fails where the log has been damaged, or read fails.
+// without one it begins one. It fails where the log has been damaged, or read fails; files
+// that the log does not need are removed when all has been read.
 func Open(fs FS, opts Options, read func(content []byte) error) (*Log, error) {
 	if opts.Report == nil {
 		opts.Report = func(string) {}
@@ -43,13 +44,18 @@ func Open(fs FS, opts Options, read func(content []byte) error) (*Log, error) {
 			r.last = max(r.last, n)
 		}
 	}
-	if err := removeBefore(fs, l.base); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
 	if r.last >= l.base || l.base > 1 {
 		if err := r.segments(l.base); err != nil {
 			return nil, fmt.Errorf("journal: %w", err)
 		}
+	}
+	if opts.Check != nil {
+		if err := opts.Check(); err != nil {
+			return nil, fmt.Errorf("journal: segment %s, where the log begins: %w%s", segmentName(l.base), err, damaged)
+		}
+	}
+	if err := r.tidy(l.base); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
 	}
 	l.segment, l.total = r.last, r.bytes
 	if err := l.create(true); err != nil {
@@ -93,6 +99,7 @@ type recovery struct {
 	report func(string)
 	read   func([]byte) error
 	last   uint64 // the last segment
+	end    uint64 // from here on segments do not belong to the log; 0 if all do
 	heads  []head // of the segments, from the first on
 	bytes  int64  // read so far
 	frames int
@@ -114,12 +121,15 @@ func (r *recovery) segments(first uint64) error {
 			return fmt.Errorf("segment %s: %w", segmentName(h.number), err)
 		}
 	}
+	if first > 1 && r.frames == 0 {
+		return fmt.Errorf("segment %s is empty, where the log begins%s", segmentName(first), damaged)
+	}
 	return nil
 }
 
-// readHeads reads the heads of the segments, and removes those that do not belong to
-// the log: one that was being made, and those that were begun after a sync that failed
-// and are not marked as the log's base.
+// readHeads reads the heads of the segments, up to those that do not belong to the log:
+// one that was being made, and those that were begun after a sync that failed and are not
+// marked as the log's base.
 func (r *recovery) readHeads(first uint64) error {
 	if r.last < first {
 		return fmt.Errorf("segment %s is missing, where the log begins%s", segmentName(first), damaged)
@@ -128,11 +138,13 @@ func (r *recovery) readHeads(first uint64) error {
 		h, err := r.head(n)
 		switch {
 		case errors.Is(err, errTorn) && n == r.last && (n > first || n == 1):
-			return r.dropFrom(n)
+			r.end = n
+			return nil
 		case err != nil:
 			return fmt.Errorf("segment %s: its head: %w%s", segmentName(n), err, damaged)
 		case !h.goesOn && n > first:
-			return r.dropFrom(n)
+			r.end = n
+			return nil
 		}
 		r.heads = append(r.heads, h)
 	}
@@ -157,15 +169,19 @@ func (r *recovery) head(n uint64) (head, error) {
 	return h, err
 }
 
-// dropFrom removes the segments from n on.
-func (r *recovery) dropFrom(n uint64) error {
-	for last := r.last; last >= n; last-- {
-		if err := r.fs.Remove(segmentName(last)); err != nil {
+// tidy removes the segments that do not belong to the log, once that has been read: after
+// its end from the last to the first, since the first is the one that tells so, and before
+// its base when the base's mark is on the disk for sure.
+func (r *recovery) tidy(base uint64) error {
+	for ; r.end > 0 && r.last >= r.end; r.last-- {
+		if err := errors.Join(r.fs.Remove(segmentName(r.last)), r.fs.SyncDir()); err != nil {
 			return err
 		}
 	}
-	r.last = n - 1
-	return r.fs.SyncDir()
+	if err := r.fs.SyncDir(); err != nil {
+		return err
+	}
+	return removeBefore(r.fs, base)
 }
 
 // segment reads the frames of a segment. Of the last one it cuts off an end that is not

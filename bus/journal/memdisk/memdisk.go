@@ -34,6 +34,7 @@ type Disk struct {
 	left    int // calls until the power is cut; 0 is never
 	off     bool
 	bad     int // syncs to fail
+	badDir  int // syncs of the directory until one fails; 0 is never
 	syncs   int
 }
 
@@ -65,6 +66,14 @@ func (d *Disk) FailSyncs(n int) {
 	d.bad = n
 }
 
+// FailDirSync has the n-th sync of the directory from now fail. Of what it was to sync,
+// some is on the disk by chance.
+func (d *Disk) FailDirSync(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.badDir = n
+}
+
 // CutPower cuts the power in the middle of the n-th call from now that changes
 // something.
 func (d *Disk) CutPower(n int) {
@@ -86,26 +95,33 @@ func (d *Disk) Restart(random *rand.Rand) *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.off = true
-	after := &Disk{now: maps.Clone(d.synced), synced: map[string]*content{}}
-	if after.now == nil {
-		after.now = map[string]*content{}
-	}
-	for _, name := range slices.Sorted(maps.Keys(d.now)) {
-		if d.synced[name] != d.now[name] && random.IntN(2) == 0 {
-			after.now[name] = d.now[name]
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(d.synced)) {
-		if d.now[name] == nil && random.IntN(2) == 0 {
-			delete(after.now, name)
-		}
-	}
+	after := &Disk{now: d.names(random), synced: map[string]*content{}}
 	for _, name := range slices.Sorted(maps.Keys(after.now)) {
 		c := &content{synced: after.now[name].survivor(random)}
 		c.now = slices.Clone(c.synced)
 		after.now[name], after.synced[name] = c, c
 	}
 	return after
+}
+
+// names returns what is in the directory when each creation and removal that was not synced
+// is on the disk or not, as random says.
+func (d *Disk) names(random *rand.Rand) map[string]*content {
+	names := maps.Clone(d.synced)
+	if names == nil {
+		names = map[string]*content{}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.now)) {
+		if d.synced[name] != d.now[name] && random.IntN(2) == 0 {
+			names[name] = d.now[name]
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.synced)) {
+		if d.now[name] == nil && random.IntN(2) == 0 {
+			delete(names, name)
+		}
+	}
+	return names
 }
 
 // Kill returns the disk after the end of the process: all that was written is there.
@@ -236,6 +252,12 @@ func (d *Disk) SyncDir() error {
 	defer d.mu.Unlock()
 	if err := d.change(); err != nil {
 		return err
+	}
+	if d.badDir > 0 {
+		if d.badDir--; d.badDir == 0 {
+			d.synced = d.names(rand.New(rand.NewPCG(uint64(d.syncs), uint64(len(d.now)))))
+			return ErrSync
+		}
 	}
 	d.synced = maps.Clone(d.now)
 	return nil
