@@ -73,12 +73,13 @@ func serviceIn(query string) string {
 }
 
 // Unsigned reports a request that AWS takes without a signature: for a
-// certificate, and by the links to confirm a subscription and to end one. A
-// handler before this one that asks for signatures lets it pass.
+// certificate, and by the links to confirm a subscription and to end one, whose path
+// is /. A handler before this one that asks for signatures lets it pass.
 //
 // It looks at what the server itself will: of a parameter that is there twice the
 // last counts, and what a signature's scope or the parameters turn over to SQS is
-// no such request.
+// no such request. The server does not look at the path of a link, but a program may
+// have pages of its own beside it: those stay closed whatever their parameters say.
 func Unsigned(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || ServiceOf(r) != SNS {
 		return false
@@ -87,7 +88,7 @@ func Unsigned(r *http.Request) bool {
 		return true
 	}
 	f := form{}
-	if f.parse(r.URL.RawQuery) != nil {
+	if r.URL.Path != "/" || f.parse(r.URL.RawQuery) != nil {
 		return false
 	}
 	return f["Action"] == "ConfirmSubscription" || f["Action"] == "Unsubscribe"

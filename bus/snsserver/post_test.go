@@ -346,6 +346,7 @@ func TestUnsignedIsWhatAWSTakesUnsigned(t *testing.T) {
 	for target, want := range map[string]bool{
 		"GET /SimpleNotificationService-0.pem": true, "GET /?Action=Unsubscribe&SubscriptionArn=x": true, "GET /?Action=ConfirmSubscription": true,
 		"POST /?Action=Unsubscribe": false, "GET /?Action=Publish": false, "GET /": false, "GET /?Action=PurgeQueue": false,
+		"GET /queues?Action=Unsubscribe": false, "GET //?Action=Unsubscribe": false, "GET /000000000000/q?Action=ConfirmSubscription": false,
 	} {
 		method, path, _ := strings.Cut(target, " ")
 		if got := snsserver.Unsigned(httptest.NewRequest(method, path, nil)); got != want {

@@ -83,7 +83,7 @@ func parse(args []string, stdout io.Writer) (*config, error) {
 	f.SetOutput(io.Discard)
 	f.StringVar(&c.addr, "addr", "127.0.0.1:9324", "`address` to listen on; port 0 takes a free one")
 	f.BoolVar(&c.allowRemote, "allow-remote", false, "let -addr be one that other machines reach; all who do may use the endpoint")
-	f.StringVar(&c.keysFile, "keys", "", "`file` of access keys, as ~/.aws/credentials has them: only requests signed with one are answered, from any address of -addr")
+	f.StringVar(&c.keysFile, "keys", "", "`file` of access keys, as ~/.aws/credentials has them: only requests signed with one are answered, besides health checks and the links and the certificate of SNS, from any address of -addr")
 	f.Func("host", "host `names` that requests may be for, besides addresses and localhost, with commas between them; .name allows all below it", func(s string) error {
 		return eachOf(s, func(name string) error {
 			c.hosts = append(c.hosts, strings.ToLower(name))

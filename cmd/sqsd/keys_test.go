@@ -68,14 +68,14 @@ func TestKeysLetInWhoSigns(t *testing.T) {
 	}
 }
 
-// What AWS takes unsigned, the links of SNS and its certificate, lets in nothing
-// else.
-func TestNothingComesInAsALink(t *testing.T) {
+// behindKeys returns a service, and the handler before it that asks for signatures.
+func behindKeys(t *testing.T, args ...string) (*service, http.Handler) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "keys")
 	if err := os.WriteFile(path, []byte("[a]\naws_access_key_id = AKIDDONORS\naws_secret_access_key = a secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := parse([]string{"-keys", path}, io.Discard)
+	c, err := parse(append(args, "-keys", path), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,43 @@ func TestNothingComesInAsALink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := c.handler(s, false, io.Discard)
+	return s, c.handler(s, false, io.Discard)
+}
+
+// Every path of the service is asked for without a signature, with the parameters of
+// the links that need none and without.
+func TestWithKeysOnlyProbesLinksAndCertificatesNeedNoSignature(t *testing.T) {
+	paths := []string{"/", "/health", "/_localstack/health", "/messages?QueueUrl=q", "/queues", "/reset", "/metrics", "/000000000000/q", "/health/", "//",
+		"/SimpleNotificationService-0123456789abcdef.pem"}
+	for _, args := range [][]string{nil, {"-metrics"}} {
+		s, h := behindKeys(t, args...)
+		send(s, "POST / Action=CreateQueue&QueueName=q", local)
+		for _, path := range paths {
+			for _, action := range []string{"", "Action=Unsubscribe", "Action=ConfirmSubscription", "Action=Unsubscribe&Version=2010-03-31"} {
+				for _, method := range []string{"GET", "HEAD", "POST"} {
+					target := path
+					if action != "" {
+						separator := "?"
+						if strings.Contains(path, "?") {
+							separator = "&"
+						}
+						target += separator + action
+					}
+					link := path == "/" && action != "" || strings.HasSuffix(path, ".pem")
+					open := isHealth(path) || path == metricsPath && args != nil || link && method != "POST"
+					if w := send(h, method+" "+target, local); (w.Code != http.StatusForbidden) != open {
+						t.Errorf("%v: %s %s: %d, %s", args, method, target, w.Code, w.Body)
+					}
+				}
+			}
+		}
+	}
+}
+
+// What AWS takes unsigned, the links of SNS and its certificate, lets in nothing
+// else.
+func TestNothingComesInAsALink(t *testing.T) {
+	s, h := behindKeys(t)
 	const certificate = "/SimpleNotificationService-0123456789abcdef.pem"
 	scope := func(service string) string {
 		return "Authorization: AWS4-HMAC-SHA256 Credential=AKIDDONORS/20260304/us-east-1/" + service + "/aws4_request, SignedHeaders=host, Signature=" + strings.Repeat("0", 64)
