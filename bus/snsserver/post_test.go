@@ -353,6 +353,19 @@ func TestUnsignedIsWhatAWSTakesUnsigned(t *testing.T) {
 			t.Errorf("%s: %v", target, got)
 		}
 	}
+	const credential = "nobody/20000101/us-east-1/sns/aws4_request"
+	r := httptest.NewRequest("GET", "/?Action=Unsubscribe", nil)
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+credential)
+	if snsserver.Unsigned(r) {
+		t.Error("a request with a signature in its header is unsigned")
+	}
+	if snsserver.Unsigned(httptest.NewRequest("GET", "/?Action=Unsubscribe&X-Amz-Credential="+credential, nil)) {
+		t.Error("a presigned URL is unsigned")
+	}
+	r.Header.Set("Authorization", "Basic ZG9ub3I6") // for a proxy
+	if !snsserver.Unsigned(r) {
+		t.Error("a request with a password is not unsigned")
+	}
 }
 
 // One handler on one socket answers SQS, SNS and STS.

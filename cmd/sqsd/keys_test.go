@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -151,5 +154,41 @@ func TestNothingComesInAsALink(t *testing.T) {
 		if w := send(s, "POST / "+request, local); !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: %s", request, w.Body)
 		}
+	}
+}
+
+// Only who has a key ends a subscription that was confirmed with
+// AuthenticateOnUnsubscribe: a signature that nobody made is no better than none.
+func TestAForgedSignatureEndsNoSubscription(t *testing.T) {
+	s, h := behindKeys(t)
+	const topic, credential = "arn:aws:sns:us-east-1:000000000000:t", "nobody/20000101/us-east-1/sns/aws4_request"
+	send(s, "POST / Action=CreateTopic&Name=t", local)
+	endpoint := make(chan string, 1)
+	l := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var document struct{ Token string }
+		_ = json.NewDecoder(r.Body).Decode(&document)
+		endpoint <- document.Token
+	}))
+	defer l.Close()
+	send(s, "POST / Action=Subscribe&Protocol=http&TopicArn="+topic+"&Endpoint="+url.QueryEscape(l.URL), local)
+	w := send(s, "POST / Action=ConfirmSubscription&AuthenticateOnUnsubscribe=true&TopicArn="+topic+"&Token="+<-endpoint, local, "Authorization: AWS4-HMAC-SHA256 Credential="+credential)
+	_, rest, _ := strings.Cut(w.Body.String(), "<SubscriptionArn>")
+	arn, _, _ := strings.Cut(rest, "</SubscriptionArn>")
+	if !strings.HasPrefix(arn, topic) {
+		t.Fatal(w.Body)
+	}
+	link := "GET /?Action=Unsubscribe&SubscriptionArn=" + arn
+	for what, w := range map[string]*httptest.ResponseRecorder{
+		"no signature":       send(h, link, local),
+		"one in the header":  send(h, link, local, "Authorization: AWS4-HMAC-SHA256 Credential="+credential),
+		"one in the URL":     send(h, link+"&X-Amz-Credential="+credential, local),
+		"one of another day": send(h, link, local, "Authorization: AWS4-HMAC-SHA256 Credential=AKIDDONORS/20000101/us-east-1/sns/aws4_request, SignedHeaders=host, Signature="+strings.Repeat("0", 64)),
+	} {
+		if w.Code != http.StatusForbidden {
+			t.Errorf("%s: %d, %s", what, w.Code, w.Body)
+		}
+	}
+	if w := send(s, "POST / Action=ListSubscriptions", local); !strings.Contains(w.Body.String(), arn) {
+		t.Errorf("it has gone: %s", w.Body)
 	}
 }
