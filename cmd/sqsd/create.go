@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"omnibus/bus/engine"
 	"omnibus/bus/topics"
 )
 
@@ -30,33 +31,19 @@ func readQueueFile(path string) (*queueFile, error) {
 }
 
 // create creates what the file says, through the server itself, so that the file
-// means what the API means. Redrive policies come after all queues, and topics last:
-// a queue may stand before its dead-letter queue. With keep a queue that is there stays as
-// it is. An error begins with the line.
+// means what the API means. With keep, queues outlast the process: one that is there stays as
+// it is, and of a file with an error none is made. An error begins with the line.
 func (f *queueFile) create(ctx context.Context, server *endpoint, keep bool) error {
-	kept := map[*queueSpec]bool{}
-	for _, p := range f.places {
-		c := server.caller(p.region, p.account)
-		for _, q := range p.queues {
-			kept[q] = keep && c.call(ctx, "GetQueueUrl", map[string]any{"QueueName": q.name}, nil) == nil
+	queues, err := f.newQueues(ctx, server, keep)
+	if err != nil {
+		return err
+	}
+	if keep && len(queues) > 0 {
+		if err := rehearse(ctx, server, queues); err != nil {
+			return err
 		}
 	}
-	for _, step := range []func(*placeSpec, *caller, *queueSpec) error{
-		func(_ *placeSpec, c *caller, q *queueSpec) error { return q.create(ctx, c) },
-		func(p *placeSpec, c *caller, q *queueSpec) error { return q.setRedrive(ctx, c, p) },
-	} {
-		for _, p := range f.places {
-			c := server.caller(p.region, p.account)
-			for _, q := range p.queues {
-				if kept[q] {
-					continue
-				}
-				if err := step(p, c, q); err != nil {
-					return &lineError{q.line, fmt.Errorf("queue %s: %w", q.name, err)}
-				}
-			}
-		}
-	}
+	// Topics, which nothing keeps, come first: their queues need not be there.
 	for _, p := range f.places {
 		c := server.caller(p.region, p.account)
 		for _, t := range p.topics {
@@ -65,18 +52,126 @@ func (f *queueFile) create(ctx context.Context, server *endpoint, keep bool) err
 			}
 		}
 	}
-	return nil
+	return createQueues(ctx, server, queues)
 }
 
 const redrivePolicy = "RedrivePolicy"
 
-// create creates the queue without its redrive policy.
-func (q *queueSpec) create(ctx context.Context, c *caller) error {
-	attributes := map[string]string{}
-	for name, value := range q.attributes {
-		if name != redrivePolicy {
-			attributes[name] = value
+// A newQueue is a queue of the file that is to be made.
+type newQueue struct {
+	*queueSpec
+	place  *placeSpec
+	policy string // its redrive policy, or ""
+	late   bool   // the policy has to wait until all queues are there
+
+	begun, placed bool // how far inOrder has got with it
+}
+
+// newQueues returns the queues of the file in the order in which to make them; with keep
+// without those that are there.
+func (f *queueFile) newQueues(ctx context.Context, server *endpoint, keep bool) ([]*newQueue, error) {
+	var queues []*newQueue
+	byARN := map[string]*newQueue{}
+	for _, p := range f.places {
+		c := server.caller(p.region, p.account)
+		for _, q := range p.queues {
+			if keep && c.call(ctx, "GetQueueUrl", map[string]any{"QueueName": q.name}, nil) == nil {
+				continue
+			}
+			policy, err := q.redrive(c, p)
+			if err != nil {
+				return nil, q.failed(err)
+			}
+			n := &newQueue{queueSpec: q, place: p, policy: policy}
+			queues = append(queues, n)
+			byARN[c.arn("sqs", q.name)] = n
 		}
+	}
+	return inOrder(queues, byARN), nil
+}
+
+// inOrder puts dead-letter queues before the queues that name them, so that each is
+// made with its redrive policy and none is ever there without. That cannot be for queues
+// that are each other's: one of them gets its policy late.
+func inOrder(queues []*newQueue, byARN map[string]*newQueue) []*newQueue {
+	sorted := make([]*newQueue, 0, len(queues))
+	var place func(*newQueue)
+	place = func(q *newQueue) {
+		q.begun = true
+		if dead := byARN[redriveTarget(q.policy)]; dead != nil && dead != q {
+			if !dead.begun {
+				place(dead)
+			}
+			q.late = !dead.placed
+		}
+		q.placed = true
+		sorted = append(sorted, q)
+	}
+	for _, q := range queues {
+		if !q.begun {
+			place(q)
+		}
+	}
+	return sorted
+}
+
+// rehearse creates the queues beside a copy of those that are there. What fails leaves
+// nothing behind: a queue that was made once would not be made again as the mended file says,
+// and the name of one that was deleted again could not be used for a minute.
+func rehearse(ctx context.Context, server *endpoint, queues []*newQueue) error {
+	own := server.caller("", "")
+	stage := newEndpoint(&config{region: own.region, account: own.account}, engine.New(nil))
+	for _, name := range server.Engine().List("") {
+		q, err := server.Engine().Queue(name)
+		if err != nil {
+			return err
+		}
+		a, err := q.Attributes()
+		if err != nil {
+			return err
+		}
+		settings := a.Settings()
+		settings.DeadLetter = nil // which may not be there yet, or no longer
+		if _, err := stage.Engine().Create(name, settings); err != nil {
+			return err
+		}
+	}
+	return createQueues(ctx, stage, queues)
+}
+
+func createQueues(ctx context.Context, server *endpoint, queues []*newQueue) error {
+	for _, q := range queues {
+		policy := q.policy
+		if q.late {
+			policy = ""
+		}
+		if err := q.create(ctx, server.caller(q.place.region, q.place.account), policy); err != nil {
+			return q.failed(err)
+		}
+	}
+	for _, q := range queues {
+		if q.late {
+			in := map[string]any{"QueueUrl": q.name, "Attributes": map[string]string{redrivePolicy: q.policy}}
+			if err := server.caller(q.place.region, q.place.account).call(ctx, "SetQueueAttributes", in, nil); err != nil {
+				return q.failed(err)
+			}
+		}
+	}
+	return nil
+}
+
+// failed returns an error with the queue and its line.
+func (q *queueSpec) failed(err error) error {
+	return &lineError{q.line, fmt.Errorf("queue %s: %w", q.name, err)}
+}
+
+// create creates the queue with this redrive policy, if it is not "".
+func (q *queueSpec) create(ctx context.Context, c *caller, policy string) error {
+	attributes := map[string]string{}
+	maps.Copy(attributes, q.attributes)
+	delete(attributes, redrivePolicy)
+	if policy != "" {
+		attributes[redrivePolicy] = policy
 	}
 	in := map[string]any{"QueueName": q.name, "Attributes": attributes}
 	if len(q.tags) > 0 {
@@ -85,23 +180,16 @@ func (q *queueSpec) create(ctx context.Context, c *caller) error {
 	return c.call(ctx, "CreateQueue", in, nil)
 }
 
-// setRedrive sets the queue's redrive policy, if it has one.
-func (q *queueSpec) setRedrive(ctx context.Context, c *caller, p *placeSpec) error {
-	policy := q.attributes[redrivePolicy]
-	if q.dlq != "" {
-		if !p.has(q.dlq) {
-			return fmt.Errorf("its dlq %s is not in the file", q.dlq)
-		}
-		text, err := json.Marshal(map[string]string{"deadLetterTargetArn": c.arn("sqs", q.dlq), "maxReceiveCount": q.maxReceiveCount})
-		if err != nil {
-			return err
-		}
-		policy = string(text)
+// redrive returns the queue's redrive policy, "" if it has none.
+func (q *queueSpec) redrive(c *caller, p *placeSpec) (string, error) {
+	if q.dlq == "" {
+		return q.attributes[redrivePolicy], nil
 	}
-	if policy == "" {
-		return nil
+	if !p.has(q.dlq) {
+		return "", fmt.Errorf("its dlq %s is not in the file", q.dlq)
 	}
-	return c.call(ctx, "SetQueueAttributes", map[string]any{"QueueUrl": q.name, "Attributes": map[string]string{redrivePolicy: policy}}, nil)
+	text, err := json.Marshal(map[string]string{"deadLetterTargetArn": c.arn("sqs", q.dlq), "maxReceiveCount": q.maxReceiveCount})
+	return string(text), err
 }
 
 // has reports whether a queue of that name is in the file, in this place.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"omnibus/bus/engine"
 )
 
 func TestQueuesAndMessagesOutlastSqsdWithData(t *testing.T) {
@@ -62,4 +64,73 @@ func TestTheQueueFileMakesWhatIsNotThere(t *testing.T) {
 		t.Errorf("there are %s", got)
 	}
 	d.end()
+}
+
+// What a start with an error in the file has left would stay as it is at the next one.
+func TestAStartThatFailsMakesNoQueue(t *testing.T) {
+	for _, bad := range []string{
+		"donors: {dlq: dead, maxReceiveCount: 4}\nother: {VisibilityTimeout: -5}\ndead: {}",
+		"donors: {dlq: dead, maxReceiveCount: 4}\ndead: {}\nother: {dlq: nobody, maxReceiveCount: 3}",
+		"donors: {}\ndead.fifo: {}\ndead: {}\nother: {dlq: dead.fifo, maxReceiveCount: 3}",
+		"queues:\n  donors: {dlq: dead, maxReceiveCount: 4}\n  dead: {}\ntopics:\n  news: {Colour: red}",
+	} {
+		data := filepath.Join(t.TempDir(), "data")
+		var out bytes.Buffer
+		if status := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-data", data, "-queues", write(t, bad)}, &out, &out); status != exitFailed {
+			t.Fatalf("%s: status %d, %s", bad, status, &out)
+		}
+		d := start(t, "-data", data, "-queues", write(t, "donors: {dlq: dead, maxReceiveCount: 3}\nother: {VisibilityTimeout: 5}\ndead: {}"))
+		if got := d.dump(); !strings.Contains(got, `"maxReceiveCount": 3`) || strings.Contains(got, "fifo") {
+			t.Errorf("after %s the mended file makes %s", bad, got)
+		}
+		d.end()
+	}
+}
+
+// A queue is made with its redrive policy: if the process ends between two queues, the
+// next start need not know that something is missing.
+func TestQueuesOfTheFileAreMadeWithTheirDeadLetterQueues(t *testing.T) {
+	f, err := parseQueueFile([]byte(`
+a: {dlq: b, maxReceiveCount: 1}
+b: {dlq: c, maxReceiveCount: 1}
+one: {dlq: two, maxReceiveCount: 1}
+two: {dlq: three, maxReceiveCount: 1}
+three: {dlq: one, maxReceiveCount: 1}
+self: {dlq: self, maxReceiveCount: 1}
+by-arn: {RedrivePolicy: {deadLetterTargetArn: "arn:aws:sqs:us-east-1:000000000000:d", maxReceiveCount: 1}}
+d:
+c:
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := newEndpoint(&config{region: "us-east-1", account: "000000000000"}, engine.New(nil))
+	queues, err := f.newQueues(t.Context(), server, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, q := range queues {
+		name := q.name
+		if q.late {
+			name += " late"
+		}
+		got = append(got, name)
+	}
+	if want := "c, b, a, three late, two, one, self, d, by-arn"; strings.Join(got, ", ") != want {
+		t.Errorf("%s; want %s", strings.Join(got, ", "), want)
+	}
+	if err := createQueues(t.Context(), server, queues[:3]); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.create(t.Context(), server, true); err != nil {
+		t.Fatal(err)
+	}
+	text, err := dump(t.Context(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), `"maxReceiveCount": 1`); n != 7 {
+		t.Errorf("%d redrive policies in %s", n, text)
+	}
 }

@@ -127,7 +127,7 @@ func (d *dumper) usual(name string) (map[string]string, error) {
 		q.attributes = map[string]string{"FifoQueue": "true"}
 	}
 	c := d.scratch.caller("", "")
-	if err := q.create(d.ctx, c); err != nil {
+	if err := q.create(d.ctx, c, ""); err != nil {
 		return nil, err
 	}
 	return c.allAttributes(d.ctx, name)
