@@ -255,21 +255,24 @@ func TestConnectionsGoToLoopbackOnly(t *testing.T) {
 	}
 }
 
-// What waits to be delivered is bounded; the rest is given up at once.
+// What waits to be delivered is bounded, by what each delivery takes with its body and
+// beside it; the rest is given up at once.
 func TestWaitingDeliveriesAreBounded(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, r *rig, e *receiver) {
-		topic := r.topic("t")
-		dead, arn := r.queue("dead")
-		r.subscribeHTTP(e, topic, "RawMessageDelivery", "true", "RedrivePolicy", `{"deadLetterTargetArn":"`+arn+`"}`)
-		e.statuses = []int{500}
-		large := strings.Repeat("x", 256<<10)
-		for range 256 + 3 { // 64 MiB and three more
-			r.publish(topic, large)
-		}
-		if n := len(r.receive(dead)); n != 3 {
-			t.Errorf("%d were given up", n)
-		}
-	})
+	for _, bytes := range []int{1, 256 << 10} {
+		inBubble(t, nil, func(t *testing.T, r *rig, e *receiver) {
+			topic := r.topic("t")
+			dead, arn := r.queue("dead")
+			r.subscribeHTTP(e, topic, "RawMessageDelivery", "true", "RedrivePolicy", `{"deadLetterTargetArn":"`+arn+`"}`)
+			e.statuses = []int{500}
+			r.server.SetRoom(10 * (snsserver.PostBytes + bytes))
+			for range 10 + 3 {
+				r.publish(topic, strings.Repeat("x", bytes))
+			}
+			if n := len(r.receive(dead)); n != 3 {
+				t.Errorf("%d of %d bytes were given up", n, bytes)
+			}
+		})
+	}
 }
 
 func TestServiceOf(t *testing.T) {
