@@ -213,11 +213,14 @@ func (f *Filter) match(message *node) bool {
 	return slices.ContainsFunc(f.alternatives, func(keys conjunction) bool { return m.conjunction(message, keys) })
 }
 
-// maxSteps bounds how long a matcher tries. It is a hundred times what the
-// largest message needs; only keys of dozens of dots, made for the purpose, need
-// more. Such a message is not wanted.
-const maxSteps = 1 << 26
+// maxSteps bounds how long a matcher tries: one to two seconds. It is what 150 alternatives
+// of five keys need on a message of 1 MiB that is all names; only keys of dozens of dots, or
+// thousands of keys within "$or", made for the purpose, need more. Such a message is not
+// wanted.
+const maxSteps = 1 << 27
 
+// A matcher counts a step for each name or pattern that it compares, and for each value
+// that it comes to.
 type matcher struct{ steps int }
 
 // A want is a key on the way down a message: rest is what is left of its path,
@@ -231,6 +234,9 @@ type want struct {
 func (m *matcher) conjunction(message *node, keys conjunction) bool {
 	var wants []want
 	for i := range keys {
+		if m.steps < 0 {
+			return false
+		}
 		k := &keys[i]
 		w := want{rest: k.path, key: k}
 		if slices.ContainsFunc(k.patterns, isAbsence) && !m.has(message, w) {
@@ -250,11 +256,13 @@ func (m *matcher) holds(n *node, wants []want) bool {
 	}
 	switch n.kind {
 	case object:
+		m.steps -= len(n.items) // for the list that is made
 		return m.members(n, wants, make([][]want, len(n.items)))
 	case array:
 		return slices.ContainsFunc(n.items, func(item *node) bool { return m.holds(item, wants) })
 	}
 	for _, w := range wants {
+		m.steps -= len(w.key.patterns)
 		if !w.there || !slices.ContainsFunc(w.key.patterns, func(p pattern) bool { return p.match != nil && p.match(n) }) {
 			return false
 		}
@@ -266,7 +274,6 @@ func (m *matcher) holds(n *node, wants []want) bool {
 // more than one where keys and names have dots. chosen are those that have been
 // placed, by the member.
 func (m *matcher) members(n *node, wants []want, chosen [][]want) bool {
-	m.steps--
 	if len(wants) == 0 {
 		for i, ws := range chosen {
 			if !m.holds(n.items[i], ws) {
@@ -274,6 +281,9 @@ func (m *matcher) members(n *node, wants []want, chosen [][]want) bool {
 			}
 		}
 		return true
+	}
+	if m.steps -= 1 + len(n.names); m.steps < 0 {
+		return false
 	}
 	for i, name := range n.names {
 		next, ok := wants[0].into(name)
@@ -310,7 +320,7 @@ func (w want) into(name string) (want, bool) {
 
 // has reports whether there is a value where a want leads.
 func (m *matcher) has(n *node, w want) bool {
-	m.steps--
+	m.steps -= 1 + len(n.names)
 	switch n.kind {
 	case object:
 		for i, name := range n.names {

@@ -241,6 +241,41 @@ func TestFilterSearchEnds(t *testing.T) {
 	}
 }
 
+// The bound on the search counts all that takes time: each name and each pattern that
+// is compared, so that a message with many of them does not hold it up for longer.
+func TestFilterSearchCountsNamesAndPatterns(t *testing.T) {
+	const n = 1000
+	var names, values []string
+	for i := range n {
+		names = append(names, fmt.Sprintf(`"%d":0`, i))
+		values = append(values, "0")
+	}
+	for policy, body := range map[string]string{
+		`{"a.b":[1]}`:                               `{"a":{` + strings.Join(names, ",") + `}}`,
+		`{"a.b":[{"exists":false}]}`:                `{"a":{` + strings.Join(names, ",") + `}}`,
+		`{"a":[` + strings.Repeat("1,", 99) + `1]}`: `{"a":[` + strings.Join(values[:n/100], ",") + `]}`,
+	} {
+		m := matcher{steps: maxSteps}
+		m.conjunction(bodyNode(body), parse(t, policy).alternatives[0])
+		if took := maxSteps - m.steps; took < n || took > 3*n {
+			t.Errorf("%.40s: %d steps", policy, took)
+		}
+	}
+}
+
+// What AWS takes is not given up: the largest message, which is all names, and as many
+// alternatives of as many keys as a policy may have.
+func TestFilterSearchIsLongEnoughForLargeMessages(t *testing.T) {
+	names := []string{`"a":0,"b":0,"c":0,"d":0`}
+	for i := range 1 << 20 / len(`"xxxxx":0,`) {
+		names = append(names, fmt.Sprintf(`"%05d":0`, i))
+	}
+	m := matcher{steps: maxSteps / maxCombinations} // for one alternative
+	if !m.conjunction(bodyNode(`{`+strings.Join(names, ",")+`,"e":0}`), parse(t, `{"a":[0],"b":[0],"c":[0],"d":[0],"e":[0]}`).alternatives[0]) {
+		t.Error("it is given up")
+	}
+}
+
 func FuzzFilter(f *testing.F) {
 	for _, seed := range []struct{ policy, body string }{
 		{`{"k":["a",1,null,{"prefix":"x"},{"anything-but":[1,2]},{"numeric":[">",0,"<=",5]},{"exists":false},{"cidr":"::/0"}]}`, `{"k":[1,{"k":"x"}]}`},
