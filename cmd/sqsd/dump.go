@@ -18,6 +18,11 @@ import (
 // dump returns the queues and topics that there are as a file of -queues, in JSON:
 // what of their attributes is not the default, their tags, subscriptions, and queues
 // by name.
+//
+// A redrive policy whose dead-letter queue has been deleted is left out: CreateQueue, as on
+// AWS, refuses one, and with it the whole file. What goes with it is the number of receives
+// after which a message is lost, since there is no queue for it any more; a server that is
+// made of the dump delivers such messages again.
 func dump(ctx context.Context, server *endpoint) ([]byte, error) {
 	d := &dumper{ctx: ctx, server: server, scratch: newEndpoint(&config{}, engine.New(nil)), places: map[string]*placeDump{}}
 	for _, name := range server.Engine().List("") {
@@ -101,7 +106,9 @@ func (d *dumper) queue(arn string) error {
 			q[name] = value
 		}
 	}
-	if policy := attributes[redrivePolicy]; near(redriveTarget(policy), arn) != redriveTarget(policy) {
+	if _, err := d.server.Queue(redriveTarget(attributes[redrivePolicy])); err != nil {
+		delete(q, redrivePolicy)
+	} else if policy := attributes[redrivePolicy]; near(redriveTarget(policy), arn) != redriveTarget(policy) {
 		var count struct {
 			MaxReceiveCount int `json:"maxReceiveCount"`
 		}

@@ -158,6 +158,7 @@ func (f *queueFile) parsePlace(members []member, outermost bool) error {
 }
 
 func (f *queueFile) parsePlaces(n *yaml.Node) error {
+	n = aliased(n)
 	if n.Kind != yaml.SequenceNode {
 		return &lineError{n.Line, errors.New("want places, a list")}
 	}
@@ -230,12 +231,18 @@ type member struct {
 	value *yaml.Node
 }
 
-// mapping returns the members of a mapping in their order. No value is an empty
-// mapping.
-func mapping(n *yaml.Node, of string) ([]member, error) {
+// aliased returns the value that an alias stands for; any other value as it is.
+func aliased(n *yaml.Node) *yaml.Node {
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
+	return n
+}
+
+// mapping returns the members of a mapping in their order. No value is an empty
+// mapping.
+func mapping(n *yaml.Node, of string) ([]member, error) {
+	n = aliased(n)
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return nil, nil
 	}
@@ -278,9 +285,7 @@ func texts(n *yaml.Node, of string) (map[string]string, error) {
 // valueText returns a value as the API takes it: a text. What is none, such as a
 // policy, becomes JSON.
 func valueText(n *yaml.Node) (string, error) {
-	for n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
+	n = aliased(n)
 	if n.Kind == yaml.ScalarNode {
 		if n.Tag == "!!null" {
 			return "", errors.New("a value is missing")

@@ -194,6 +194,59 @@ plain:
 	}
 }
 
+// An alias may stand for a whole value, whatever that is.
+func TestAnAliasStandsForAnyValue(t *testing.T) {
+	const text = `
+places:
+  - region: &region eu-west-1
+    queues: &queues {donors: &donors {DelaySeconds: &five 5, tags: &tags {team: blue}}, others: *donors}
+    topics:
+      news: {subscriptions: &all [&one {queue: donors}], tags: *tags}
+      more: {subscriptions: *all}
+      some: {subscriptions: [*one]}
+  - {account: "123456789012", region: *region, queues: *queues}
+queues: {mine: {DelaySeconds: *five, tags: *tags}}
+`
+	f, err := parseQueueFile([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range f.places[1].topics {
+		if len(topic.subscriptions) != 1 || topic.subscriptions[0].queue != "donors" {
+			t.Errorf("topic %s has %d subscriptions", topic.name, len(topic.subscriptions))
+		}
+	}
+	if n := len(f.places[2].queues); n != 2 || f.places[2].queues[1].attributes["DelaySeconds"] != "5" {
+		t.Errorf("the other place has %d queues", n)
+	}
+	f, err = parseQueueFile([]byte("queues: {mine: {Policy: &places [{region: eu-west-1}]}}\nplaces: *places"))
+	if err != nil || len(f.places) != 2 {
+		t.Errorf("places by an alias: %v", err)
+	}
+}
+
+// A redrive policy outlasts its dead-letter queue, and CreateQueue takes none without.
+func TestADumpWithADeletedDeadLetterQueueCanBeRead(t *testing.T) {
+	d := start(t, "-queues", write(t, `
+queues:
+  donors: {dlq: dead, maxReceiveCount: 3, DelaySeconds: 5}
+  others: {dlq: kept, maxReceiveCount: 4}
+  afar: {RedrivePolicy: {deadLetterTargetArn: "arn:aws:sqs:eu-west-1:000000000000:dead", maxReceiveCount: 2}}
+  dead:
+  kept:
+places: [{region: eu-west-1, queues: {dead: }}]
+`))
+	d.call(d.base+"/000000000000/dead", "Action=DeleteQueue")
+	d.call(d.base+"/eu-west-1/000000000000/dead", "Action=DeleteQueue")
+	first := d.dump()
+	if strings.Contains(first, "dead") || !strings.Contains(first, `"dlq": "kept"`) || !strings.Contains(first, `"DelaySeconds": "5"`) {
+		t.Error(first)
+	}
+	if second := start(t, "-queues", write(t, first)).dump(); second != first {
+		t.Errorf("%s\nbecame\n%s", first, second)
+	}
+}
+
 // dump runs sqsd -dump.
 func (d *daemon) dump(args ...string) string {
 	d.t.Helper()

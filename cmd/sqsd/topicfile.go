@@ -51,6 +51,7 @@ func parseTopic(m member) (*topicSpec, error) {
 }
 
 func parseSubscriptions(n *yaml.Node) ([]*subscriptionSpec, error) {
+	n = aliased(n)
 	if n.Kind != yaml.SequenceNode {
 		return nil, &lineError{n.Line, errors.New("want subscriptions, a list")}
 	}
