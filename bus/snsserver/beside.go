@@ -79,8 +79,9 @@ func serviceIn(query string) string {
 // It looks at what the server itself will: of a parameter that is there twice the
 // last counts, and what the parameters turn over to SQS is no such request. Nor is one
 // that has a signature, in a header or in its URL: the server takes it for one of the
-// account that the signature names, so somebody has to check it. The server does not look at the path of a link, but a program may
-// have pages of its own beside it: those stay closed whatever their parameters say.
+// account that the signature names, so somebody has to check it. The server does not look
+// at the path of a link, but a program may have pages of its own beside it: those stay
+// closed whatever their parameters say.
 func Unsigned(r *http.Request) bool {
 	_, signed := sigv4.ScopeOf(r)
 	if signed || r.Method != http.MethodGet && r.Method != http.MethodHead || ServiceOf(r) != SNS {
