@@ -27,10 +27,10 @@ type Producer struct {
 	Queue *bus.Queue // required, with a Topic
 
 	// Source yields the bodies that Run sends, which requires it; its error ends Run.
-	// A body is copied, and its memory may be used again for the next. [Documents], [Lines], [Values] and [Repeat] make sources. It runs in a goroutine
-	// of its own, which goes on after Run only if the source is waiting when Run
-	// stops, for a line of a terminal say: it then ends with that wait, and what it
-	// yields is lost.
+	// A body is copied, and its memory may be used again for the next. [Documents],
+	// [Lines], [Values] and [Repeat] make sources. It runs in a goroutine of its own,
+	// which goes on after Run only if the source is waiting when Run stops, for a line
+	// of a terminal say: it then ends with that wait, and what it yields is lost.
 	Source iter.Seq2[[]byte, error]
 
 	// Every is the least time from the beginning of one Send of Run to that of the

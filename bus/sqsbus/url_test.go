@@ -211,8 +211,8 @@ sso_role_name = developer
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, _ := cfg.Credentials.Retrieve(t.Context())
-		c, err = cfg.Credentials.Retrieve(t.Context())
+		_, _ = cfg.Credentials.Retrieve(t.Context()) // the log is to tell it once
+		c, err := cfg.Credentials.Retrieve(t.Context())
 		return cfg, c, err
 	}
 	cfg, c, err := credentials(testQueue)
