@@ -200,6 +200,8 @@ func (r *recovery) segment(h head, last bool) (err error) {
 	for {
 		content, err := f.next()
 		switch {
+		case err == io.EOF && last:
+			return file.Sync() // a killed process may not have, and others are to follow
 		case err == io.EOF:
 			return nil
 		case errors.Is(err, errTorn):

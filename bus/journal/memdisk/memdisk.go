@@ -124,15 +124,21 @@ func (d *Disk) names(random *rand.Rand) map[string]*content {
 	return names
 }
 
-// Kill returns the disk after the end of the process: all that was written is there.
+// Kill returns the disk after the end of the process: all that was written is there, and
+// what was not synced can still be lost by a power cut.
 func (d *Disk) Kill() *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.off = true
 	after := &Disk{now: map[string]*content{}, synced: map[string]*content{}}
-	for name, c := range d.now {
-		k := &content{now: slices.Clone(c.now), synced: slices.Clone(c.now)}
-		after.now[name], after.synced[name] = k, k
+	copies := map[*content]*content{}
+	for _, names := range []struct{ from, to map[string]*content }{{d.now, after.now}, {d.synced, after.synced}} {
+		for name, c := range names.from {
+			if copies[c] == nil {
+				copies[c] = &content{slices.Clone(c.now), slices.Clone(c.synced), slices.Clone(c.since)}
+			}
+			names.to[name] = copies[c]
+		}
 	}
 	return after
 }
